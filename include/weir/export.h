@@ -1,0 +1,25 @@
+/** @file
+ *  Attributes of the public interface. */
+#ifndef WEIR_EXPORT_H
+#define WEIR_EXPORT_H
+
+#if defined(WEIR_STATIC)
+#define WEIR_API
+#else
+#define WEIR_API __attribute__((visibility("default")))
+#endif
+
+/** The result must be looked at. */
+#define WEIR_NODISCARD __attribute__((warn_unused_result))
+/** The arguments are checked as those of printf. */
+#define WEIR_PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+#ifdef __cplusplus
+#define WEIR_BEGIN_DECLS extern "C" {
+#define WEIR_END_DECLS }
+#else
+#define WEIR_BEGIN_DECLS
+#define WEIR_END_DECLS
+#endif
+
+#endif

@@ -1,0 +1,72 @@
+/** @file
+ *  Tasks: the functions that an executor runs, and what they may call. */
+#ifndef WEIR_TASK_H
+#define WEIR_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "weir/export.h"
+#include "weir/status.h"
+
+WEIR_BEGIN_DECLS
+
+/** A task while it runs. Valid inside its function only, in the thread that runs it. */
+typedef struct weir_task weir_task;
+
+/** A task function. The same function runs unchanged on every kind of executor.
+ *
+ *  @param task  the running task; borrowed for the call.
+ *  @param arg   the copy of the argument bytes (aligned to 16) if it was submitted with a size,
+ *               else the pointer that was submitted, as it is. A copy lives until the function
+ *               returns, and may be written to.
+ *  @return WEIR_OK: the future ends WEIR_OK. Anything else: it ends WEIR_EFAILED, and
+ *          weir_future_error() gives the code of weir_task_fail() or, without that call, the
+ *          status returned.
+ *
+ *  It may submit, wait, cancel and shut down. It must return, or end its thread with
+ *  pthread_exit(), which fails the future and costs a worker's restart; it must not longjmp out. */
+typedef weir_status weir_task_fn(weir_task *task, void *arg);
+
+/** Give the task's result back: @p size bytes are copied into the future. A later call replaces
+ *  the result of an earlier one. A task that fails afterwards has no result.
+ *
+ *  @param task  the running task.
+ *  @param data  the bytes; borrowed for the call. NULL only with size 0.
+ *  @param size  bytes, 0 allowed. Up to the executor's inline result size nothing is allocated.
+ *  @return WEIR_OK | WEIR_EINVAL (NULL) | WEIR_ENOMEM (the result is as it was before)
+ *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+WEIR_API weir_status weir_task_return(weir_task *task, const void *data, size_t size);
+
+/** Fail the task: record a code and a message, for weir_future_error(). The function should then
+ *  return: `return weir_task_fail(task, errno, "open %s", path);`. The first call counts.
+ *
+ *  @param task    the running task.
+ *  @param code    any number; what it means is between the task and its submitter.
+ *  @param format  printf format of the message, NULL for none. The message is cut to the inline
+ *                 result size if memory is out.
+ *  @return WEIR_EFAILED, always (NULL task too), so that it can be returned.
+ *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+WEIR_API weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
+    WEIR_PRINTF(3, 4);
+
+/** Whether somebody asked for this running task to stop: weir_future_cancel() was called while it
+ *  ran, or a shutdown that cancels running tasks. What to do about it is up to the task.
+ *
+ *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+WEIR_API bool weir_task_cancel_requested(const weir_task *task);
+
+/** The name given at submission, or NULL.
+ *
+ *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+WEIR_API const char *weir_task_name(const weir_task *task);
+
+/** Index of the worker that runs the task, from 0, or WEIR_ZERO (SIZE_MAX) if a submitter's own
+ *  thread does. Fit for an array of per-worker scratch space.
+ *
+ *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+WEIR_API size_t weir_task_worker(const weir_task *task);
+
+WEIR_END_DECLS
+
+#endif

@@ -1,0 +1,18 @@
+/** @file
+ *  Time: int64_t nanoseconds, on the monotonic clock. */
+#ifndef WEIR_TIME_H
+#define WEIR_TIME_H
+
+#include <stdint.h>
+
+/** A timeout that never ends. Every negative timeout but this one is WEIR_EINVAL. */
+#define WEIR_FOREVER INT64_MAX
+
+#define WEIR_MICROSECOND INT64_C(1000)
+#define WEIR_MILLISECOND INT64_C(1000000)
+#define WEIR_SECOND INT64_C(1000000000)
+
+/** In an option where 0 stands for the default: a real zero. */
+#define WEIR_ZERO SIZE_MAX
+
+#endif

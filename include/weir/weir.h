@@ -1,0 +1,19 @@
+/** @file
+ *  weir: bounded executors. This header includes all others. */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include "weir/executor.h"
+#include "weir/export.h"
+#include "weir/future.h"
+#include "weir/inline.h"
+#include "weir/policy.h"
+#include "weir/stats.h"
+#include "weir/status.h"
+#include "weir/task.h"
+#include "weir/thread.h"
+#include "weir/time.h"
+#include "weir/version.h"
+#include "weir/wait.h"
+
+#endif
