@@ -25,8 +25,4 @@ if(NOT WEIR_SANITIZE STREQUAL "none")
     target_compile_options(weir_sanitize INTERFACE
         -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(weir_sanitize INTERFACE -fsanitize=${sanitizers})
-    if(sanitizers MATCHES "thread")
-        # Seen also by the files that are themselves not instrumented (see src/CMakeLists.txt).
-        target_compile_definitions(weir_sanitize INTERFACE WEIR_SANITIZE_THREAD=1)
-    endif()
 endif()
