@@ -24,6 +24,7 @@
 
 WEIR_BEGIN_DECLS
 
+/** An executor of any kind. Opaque: made by the create function of its kind. */
 typedef struct weir_executor weir_executor;
 
 /** The backlog limit if none is given. */
@@ -32,8 +33,9 @@ typedef struct weir_executor weir_executor;
 #define WEIR_LIMIT_MAX ((size_t)1 << 24)
 /** The most workers. */
 #define WEIR_WORKERS_MAX ((size_t)4096)
-/** Inline argument and result size if none is given, and the largest, in bytes. */
+/** Inline argument and result size if none is given, in bytes. */
 #define WEIR_INLINE_DEFAULT ((size_t)48)
+/** The largest inline argument and result size, in bytes. */
 #define WEIR_INLINE_MAX ((size_t)4096)
 
 /** Bits of weir_submission.flags. */
@@ -68,8 +70,8 @@ typedef struct weir_submission {
  *          WEIR_ESHUTDOWN | WEIR_EBROKEN | WEIR_ENOMEM | WEIR_ESYS: there is no worker and none
  *          could be started | WEIR_EINVAL: NULL executor or fn, or NULL arg with a size |
  *          WEIR_EFORKED. Nothing but WEIR_OK leaves a trace of the task.
- *  @par Threads any. @par Blocks only if the policy says so.
- *  @par Order what the caller did before happens before fn runs. Tasks of one submitter start in
+ *  @threads any. @blocks only if the policy says so.
+ *  @order what the caller did before happens before fn runs. Tasks of one submitter start in
  *  the order of their submission. @since 0.1 */
 WEIR_API weir_status weir_submit(weir_executor *executor, weir_task_fn *fn, const void *arg,
                                  size_t arg_size, weir_future **out);
@@ -78,8 +80,8 @@ WEIR_API weir_status weir_submit(weir_executor *executor, weir_task_fn *fn, cons
  *
  *  @return as weir_submit(); WEIR_EINVAL also for unknown flags and a negative start_within_ns.
  *  @since 0.1 */
-static inline weir_status weir_submit_with(weir_executor *executor, const weir_submission *submission,
-                                           weir_future **out);
+static inline weir_status weir_submit_with(weir_executor *executor,
+                                           const weir_submission *submission, weir_future **out);
 
 /** weir_submit_with() for callers from other languages: @p size is that of the caller's struct.
  *  @since 0.1 */
@@ -87,8 +89,8 @@ WEIR_API weir_status weir_submit_with_sized(weir_executor *executor,
                                             const weir_submission *submission, size_t size,
                                             weir_future **out);
 
-static inline weir_status weir_submit_with(weir_executor *executor, const weir_submission *submission,
-                                           weir_future **out)
+static inline weir_status weir_submit_with(weir_executor *executor,
+                                           const weir_submission *submission, weir_future **out)
 {
     return weir_submit_with_sized(executor, submission, sizeof *submission, out);
 }
@@ -109,12 +111,12 @@ typedef struct weir_shutdown_report {
 
 /** Options of a shutdown. All zero: drain, wait without end. */
 typedef struct weir_shutdown_options {
-    weir_shutdown_mode mode;
-    int64_t timeout_ns;     /**< how long to wait for what was accepted to end: 0 or WEIR_FOREVER
-                                 without end; -1 not at all */
-    bool cancel_at_timeout; /**< when that time is over, cancel what has not started, and return */
-    bool cancel_running;    /**< tell running tasks (see weir_task_cancel_requested()): in mode
-                                 WEIR_CANCEL_QUEUED at once, with cancel_at_timeout at that time */
+    weir_shutdown_mode mode; /**< what becomes of tasks that have not started */
+    int64_t timeout_ns;      /**< how long to wait for what was accepted to end: 0 or WEIR_FOREVER
+                                  without end; -1 not at all */
+    bool cancel_at_timeout;  /**< when that time is over, cancel what has not started, and return */
+    bool cancel_running;     /**< tell running tasks (see weir_task_cancel_requested()): in mode
+                                  WEIR_CANCEL_QUEUED at once, with cancel_at_timeout at that time */
     weir_shutdown_report *report; /**< filled for WEIR_OK and WEIR_ETIMEDOUT; may be NULL */
 } weir_shutdown_options;
 
@@ -127,7 +129,7 @@ typedef struct weir_shutdown_options {
  *  @return WEIR_OK: everything accepted has ended. From a task or a callback on a worker of this
  *          executor, which cannot wait for itself: WEIR_OK at once, and the rest goes on |
  *          WEIR_ETIMEDOUT: some has not; it goes on | WEIR_EINVAL | WEIR_EFORKED
- *  @par Threads any, several at once. @par Blocks up to the timeout. @since 0.1 */
+ *  @threads any, several at once. @blocks up to the timeout. @since 0.1 */
 static inline weir_status weir_executor_shutdown(weir_executor *executor,
                                                  const weir_shutdown_options *options);
 
@@ -148,14 +150,14 @@ static inline weir_status weir_executor_shutdown(weir_executor *executor,
  *  No other call on the executor may be under way or come later. From a worker of the executor
  *  itself it cannot be done: debug builds of the library assert; others shut it down and free
  *  nothing. In a forked child it does nothing.
- *  @par Threads any but its workers. @par Blocks until the last task has ended. @since 0.1 */
+ *  @threads any but its workers. @blocks until the last task has ended. @since 0.1 */
 WEIR_API void weir_executor_destroy(weir_executor *executor);
 
-/** Tasks accepted and not started, now. 0 for NULL. @par Threads any. @par Blocks never. @since 0.1 */
+/** Tasks accepted and not started, now. 0 for NULL. @threads any. @blocks never. @since 0.1 */
 WEIR_API size_t weir_executor_backlog(const weir_executor *executor);
 
 /** Whether it accepts work: false once a shutdown has begun, when it is broken, for NULL, and in a
- *  forked child. @par Threads any. @par Blocks never. @since 0.1 */
+ *  forked child. @threads any. @blocks never. @since 0.1 */
 WEIR_API bool weir_executor_alive(const weir_executor *executor);
 
 /** The name given at creation. Lives as long as the executor; "" for NULL. @since 0.1 */

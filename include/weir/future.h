@@ -16,6 +16,7 @@
 
 WEIR_BEGIN_DECLS
 
+/** A future. Opaque: see weir_submit(). */
 typedef struct weir_future weir_future;
 
 /** Where a task stands. The last four are ends; no transition leaves an end. */
@@ -51,15 +52,15 @@ typedef void weir_done_fn(weir_future *future, void *data);
  *  @return WEIR_OK: it has ended, however: ask weir_future_status() | WEIR_ETIMEDOUT: it has not,
  *          and goes on | WEIR_EDEADLOCK: the caller is that task, or runs on top of it |
  *          WEIR_EINVAL (NULL, negative timeout) | WEIR_EFORKED
- *  @par Threads any. @par Blocks up to the timeout.
- *  @par Order what the task did happens before this returns WEIR_OK. Callbacks given to
+ *  @threads any. @blocks up to the timeout.
+ *  @order what the task did happens before this returns WEIR_OK. Callbacks given to
  *  weir_future_on_done() may still be running. @since 0.1 */
 WEIR_API weir_status weir_future_wait(weir_future *future, int64_t timeout_ns);
 
 /** How the task ended: WEIR_OK, WEIR_EFAILED, WEIR_ECANCELLED, WEIR_EEXPIRED, WEIR_EDISCARDED,
  *  WEIR_ECRASHED, WEIR_EBROKEN; WEIR_EPENDING while it has not; WEIR_EINVAL for NULL.
  *
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_future_status(const weir_future *future);
 
 /** The result, in place.
@@ -68,7 +69,7 @@ WEIR_API weir_status weir_future_status(const weir_future *future);
  *  @param size    receives the size in bytes; may be NULL; 0 when NULL is returned.
  *  @return the bytes (aligned to 16), which live as long as the caller's reference; NULL if the
  *          task has not ended, did not end WEIR_OK, or gave no result.
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API const void *weir_future_value(const weir_future *future, size_t *size);
 
 /** Wait, then copy the result out.
@@ -80,7 +81,7 @@ WEIR_API const void *weir_future_value(const weir_future *future, size_t *size);
  *  @return WEIR_OK: copied | WEIR_ETOOBIG: the result is larger, nothing was copied | the status of
  *          a task that did not end WEIR_OK | WEIR_ETIMEDOUT, WEIR_EDEADLOCK, WEIR_EINVAL,
  *          WEIR_EFORKED as for weir_future_wait(). The buffer is untouched but for WEIR_OK.
- *  @par Threads any. @par Blocks up to the timeout. @since 0.1 */
+ *  @threads any. @blocks up to the timeout. @since 0.1 */
 WEIR_API weir_status weir_future_result(weir_future *future, void *buffer, size_t size,
                                         int64_t timeout_ns);
 
@@ -92,12 +93,12 @@ WEIR_API weir_status weir_future_result(weir_future *future, void *buffer, size_
  *                  caller's reference. Never set to NULL.
  *  @return the code given to weir_task_fail(), or the status that the function returned; 0 if the
  *          task has not ended, or did not fail.
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API int weir_future_error(const weir_future *future, const char **message);
 
 /** Where the task stands now. WEIR_PENDING for NULL.
  *
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API weir_state weir_future_state(const weir_future *future);
 
 /** The name given at submission, or NULL. @since 0.1 */
@@ -109,7 +110,7 @@ WEIR_API const char *weir_future_name(const weir_future *future);
  *
  *  @return true if the task is cancelled, by this call or an earlier one; false if it runs or has
  *          ended (NULL and a forked child: false).
- *  @par Threads any; callbacks of the future run in this one. @par Blocks never. @since 0.1 */
+ *  @threads any; callbacks of the future run in this one. @blocks never. @since 0.1 */
 WEIR_API bool weir_future_cancel(weir_future *future);
 
 /** Have a function called when the task ends: exactly once, in the thread that ends it (a worker,
@@ -122,16 +123,16 @@ WEIR_API bool weir_future_cancel(weir_future *future);
  *  @param data    passed to it; must live until then.
  *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM (only from the second function of a future on) |
  *          WEIR_EFORKED; but for WEIR_OK it is never called.
- *  @par Threads any. @par Blocks never, but for what the function does. @since 0.1 */
+ *  @threads any. @blocks never, but for what the function does. @since 0.1 */
 WEIR_API weir_status weir_future_on_done(weir_future *future, weir_done_fn *done, void *data);
 
 /** One more reference. @return the future itself; NULL for NULL.
- *  @par Threads any that holds a reference. @par Blocks never. @since 0.1 */
+ *  @threads any that holds a reference. @blocks never. @since 0.1 */
 WEIR_API weir_future *weir_future_ref(weir_future *future);
 
 /** Give up one reference; the last one frees the future. The task is not affected: it runs on.
  *  NULL is allowed. Giving up more than one has is a bug that debug builds of the library assert.
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API void weir_future_unref(weir_future *future);
 
 WEIR_END_DECLS

@@ -23,7 +23,7 @@ typedef struct weir_inline_options {
  *  @param out      receives it; to be given to weir_executor_destroy(). Untouched on failure.
  *  @param options  NULL: defaults.
  *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 static inline weir_status weir_inline_executor_create(weir_executor **out,
                                                       const weir_inline_options *options);
 
@@ -42,7 +42,7 @@ static inline weir_status weir_inline_executor_create(weir_executor **out,
  *
  *  @return WEIR_OK | WEIR_EINVAL: NULL, of another kind, or not shut down with all work ended |
  *          WEIR_EFORKED
- *  @par Threads one, with no other call on the executor under way. @since 0.1 */
+ *  @threads one, with no other call on the executor under way. @since 0.1 */
 WEIR_API weir_status weir_inline_executor_restart(weir_executor *executor);
 
 WEIR_END_DECLS

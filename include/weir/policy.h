@@ -65,10 +65,10 @@ typedef enum weir_consult {
  *  case that the limit is reached. Made by the functions below; to be copied, not taken apart. */
 typedef struct weir_policy {
     struct {
-        weir_check_fn *check;
-        void *data;
-        weir_consult consult;
-    } step[2];
+        weir_check_fn *check; /**< the function */
+        void *data;           /**< passed to it */
+        weir_consult consult; /**< when it is asked */
+    } step[2];                /**< the functions, in the order in which they are asked */
     weir_verdict at_limit; /**< WEIR_ADMIT (zero) stands for WEIR_REJECT */
     int64_t wait_ns;       /**< of WEIR_WAIT; 0 stands for WEIR_FOREVER, negative for "not at all" */
     size_t limit;          /**< of the backlog; 0: the executor's own; WEIR_ZERO: none at all */

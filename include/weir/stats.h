@@ -70,14 +70,14 @@ typedef struct weir_worker_stats {
  *  @param executor  the executor.
  *  @param out       filled.
  *  @return WEIR_OK | WEIR_EINVAL (NULL) | WEIR_EFORKED
- *  @par Threads any. @par Blocks never; a few loads per worker. @since 0.1 */
+ *  @threads any. @blocks never; a few loads per worker. @since 0.1 */
 static inline weir_status weir_executor_stats(const struct weir_executor *executor,
                                               weir_stats *out);
 
 /** weir_executor_stats() for callers from other languages: writes at most @p size bytes, zeros
  *  beyond what the library knows. @since 0.1 */
-WEIR_API weir_status weir_executor_stats_sized(const struct weir_executor *executor, weir_stats *out,
-                                               size_t size);
+WEIR_API weir_status weir_executor_stats_sized(const struct weir_executor *executor,
+                                               weir_stats *out, size_t size);
 
 static inline weir_status weir_executor_stats(const struct weir_executor *executor,
                                               weir_stats *out)
@@ -94,7 +94,7 @@ static inline weir_status weir_executor_stats(const struct weir_executor *execut
  *  @param count     receives how many workers there are numbers for, which may be more than @p n;
  *                   required. 0 for an inline executor.
  *  @return WEIR_OK | WEIR_EINVAL | WEIR_EFORKED
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_executor_worker_stats(const struct weir_executor *executor,
                                                 weir_worker_stats *out, size_t n, size_t *count);
 
@@ -105,7 +105,7 @@ WEIR_API weir_status weir_executor_worker_stats(const struct weir_executor *exec
  *  @param size    room in bytes.
  *  @return bytes that the whole text needs, without the terminator: cut if not below @p size. 0 for
  *          NULL stats.
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API size_t weir_stats_format(const weir_stats *stats, char *buffer, size_t size);
 
 WEIR_END_DECLS

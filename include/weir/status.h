@@ -27,6 +27,7 @@
 
 /** Outcome of a call, or of a task. */
 typedef enum weir_status {
+/** Its enumerators; undefined again below. */
 #define WEIR_STATUS_ENUM(name, value, sentence) name = value,
     WEIR_STATUS_MAP(WEIR_STATUS_ENUM)
 #undef WEIR_STATUS_ENUM
@@ -37,13 +38,13 @@ WEIR_BEGIN_DECLS
 /** The name of a status, "WEIR_EINVAL"; "WEIR_UNKNOWN" for a value that is none.
  *
  *  @return a string that lives for ever, never NULL.
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API const char *weir_status_name(weir_status status);
 
 /** One sentence that says what a status means, without a full stop.
  *
  *  @return a string that lives for ever, never NULL.
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API const char *weir_status_text(weir_status status);
 
 WEIR_END_DECLS

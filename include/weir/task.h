@@ -35,7 +35,7 @@ typedef weir_status weir_task_fn(weir_task *task, void *arg);
  *  @param data  the bytes; borrowed for the call. NULL only with size 0.
  *  @param size  bytes, 0 allowed. Up to the executor's inline result size nothing is allocated.
  *  @return WEIR_OK | WEIR_EINVAL (NULL) | WEIR_ENOMEM (the result is as it was before)
- *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+ *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_task_return(weir_task *task, const void *data, size_t size);
 
 /** Fail the task: record a code and a message, for weir_future_error(). The function should then
@@ -46,25 +46,25 @@ WEIR_API weir_status weir_task_return(weir_task *task, const void *data, size_t 
  *  @param format  printf format of the message, NULL for none. The message is cut to the inline
  *                 result size if memory is out.
  *  @return WEIR_EFAILED, always (NULL task too), so that it can be returned.
- *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+ *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
     WEIR_PRINTF(3, 4);
 
 /** Whether somebody asked for this running task to stop: weir_future_cancel() was called while it
  *  ran, or a shutdown that cancels running tasks. What to do about it is up to the task.
  *
- *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+ *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API bool weir_task_cancel_requested(const weir_task *task);
 
 /** The name given at submission, or NULL.
  *
- *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+ *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API const char *weir_task_name(const weir_task *task);
 
 /** Index of the worker that runs the task, from 0, or WEIR_ZERO (SIZE_MAX) if a submitter's own
  *  thread does. Fit for an array of per-worker scratch space.
  *
- *  @par Threads the one that runs the task. @par Blocks never. @since 0.1 */
+ *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API size_t weir_task_worker(const weir_task *task);
 
 WEIR_END_DECLS

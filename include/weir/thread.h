@@ -58,7 +58,7 @@ typedef struct weir_thread_options {
  *  @return WEIR_OK | WEIR_EINVAL: an option out of range, min_workers above workers, thresholds
  *          other than 0 < grow <= 1 and 0 <= shrink < grow, a policy with more than two functions
  *          or a NULL one | WEIR_ENOMEM | WEIR_ESYS: not one of the threads could be started
- *  @par Threads any. @par Blocks for the start of the threads, not for worker_init. @since 0.1 */
+ *  @threads any. @blocks for the start of the threads, not for worker_init. @since 0.1 */
 static inline weir_status weir_thread_executor_create(weir_executor **out,
                                                       const weir_thread_options *options);
 
@@ -82,7 +82,7 @@ static inline weir_status weir_thread_executor_create(weir_executor **out,
  *  @param workers      most threads; 1 to WEIR_WORKERS_MAX, not below min_workers.
  *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM | WEIR_ESYS: some threads could not be started; the
  *          new bounds hold all the same | WEIR_ESHUTDOWN | WEIR_EBROKEN | WEIR_EFORKED
- *  @par Threads any. @par Blocks for the start of threads. @since 0.1 */
+ *  @threads any. @blocks for the start of threads. @since 0.1 */
 WEIR_API weir_status weir_thread_executor_resize(weir_executor *executor, size_t min_workers,
                                                  size_t workers);
 
@@ -96,7 +96,7 @@ WEIR_API weir_status weir_thread_executor_resize(weir_executor *executor, size_t
  *  @param workers   receives how many workers there are then; may be NULL.
  *  @return WEIR_OK | WEIR_EINVAL | WEIR_ESYS: a thread could not be started | WEIR_ESHUTDOWN |
  *          WEIR_EBROKEN | WEIR_EFORKED
- *  @par Threads any. @par Blocks for the start of threads. @since 0.1 */
+ *  @threads any. @blocks for the start of threads. @since 0.1 */
 WEIR_API weir_status weir_thread_executor_maintain(weir_executor *executor, size_t *workers);
 
 WEIR_END_DECLS

@@ -8,9 +8,9 @@
 /** A timeout that never ends. Every negative timeout but this one is WEIR_EINVAL. */
 #define WEIR_FOREVER INT64_MAX
 
-#define WEIR_MICROSECOND INT64_C(1000)
-#define WEIR_MILLISECOND INT64_C(1000000)
-#define WEIR_SECOND INT64_C(1000000000)
+#define WEIR_MICROSECOND INT64_C(1000)    /**< a microsecond in nanoseconds */
+#define WEIR_MILLISECOND INT64_C(1000000) /**< a millisecond in nanoseconds */
+#define WEIR_SECOND INT64_C(1000000000)   /**< a second in nanoseconds */
 
 /** In an option where 0 stands for the default: a real zero. */
 #define WEIR_ZERO SIZE_MAX

@@ -26,7 +26,7 @@ WEIR_BEGIN_DECLS
  *                     ended), for WEIR_OK and WEIR_ETIMEDOUT; may be NULL.
  *  @return WEIR_OK | WEIR_ETIMEDOUT | WEIR_EDEADLOCK: one of them is the caller's own task, or has
  *          the caller on top of it | WEIR_EINVAL | WEIR_ENOMEM (n above 16 only) | WEIR_EFORKED
- *  @par Threads any. @par Blocks up to the timeout. @since 0.1 */
+ *  @threads any. @blocks up to the timeout. @since 0.1 */
 WEIR_API weir_status weir_wait_all(weir_future *const *futures, size_t n, int64_t timeout_ns,
                                    size_t *done);
 
@@ -38,7 +38,7 @@ WEIR_API weir_status weir_wait_all(weir_future *const *futures, size_t n, int64_
  *  @param index       receives the index of one that has ended: the lowest, if any had ended at the
  *                     call, else the first to end. May be NULL. Untouched but for WEIR_OK.
  *  @return as for weir_wait_all(); WEIR_EDEADLOCK only if all that are left are the caller's own.
- *  @par Threads any. @par Blocks up to the timeout. @since 0.1 */
+ *  @threads any. @blocks up to the timeout. @since 0.1 */
 WEIR_API weir_status weir_wait_any(weir_future *const *futures, size_t n, int64_t timeout_ns,
                                    size_t *index);
 
@@ -51,7 +51,7 @@ WEIR_API weir_status weir_wait_any(weir_future *const *futures, size_t n, int64_
  *  @param index       receives the index of one that failed, or n if all ended and none did; may be
  *                     NULL. Untouched but for WEIR_OK.
  *  @return as for weir_wait_all().
- *  @par Threads any. @par Blocks up to the timeout. @since 0.1 */
+ *  @threads any. @blocks up to the timeout. @since 0.1 */
 WEIR_API weir_status weir_wait_first_failure(weir_future *const *futures, size_t n,
                                              int64_t timeout_ns, size_t *index);
 
@@ -65,7 +65,7 @@ typedef struct weir_as_completed weir_as_completed;
  *                  it, so the caller may let go of those it is done with. NULL only with n = 0.
  *  @param n        entries, 0 allowed.
  *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM | WEIR_EFORKED
- *  @par Threads any. @par Blocks never. @since 0.1 */
+ *  @threads any. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_as_completed_create(weir_as_completed **out, weir_future *const *futures,
                                               size_t n);
 
@@ -80,7 +80,7 @@ WEIR_API size_t weir_as_completed_remaining(const weir_as_completed *it);
  *  @param index       receives its index in the array given to create; required.
  *  @return WEIR_OK | WEIR_ETIMEDOUT: none yet, ask again | WEIR_EINVAL: NULL, or none remain |
  *          WEIR_EDEADLOCK as for weir_wait_any() | WEIR_EFORKED
- *  @par Threads one at a time. @par Blocks up to the timeout. @since 0.1 */
+ *  @threads one at a time. @blocks up to the timeout. @since 0.1 */
 WEIR_API weir_status weir_as_completed_next(weir_as_completed *it, int64_t timeout_ns,
                                             size_t *index);
 
