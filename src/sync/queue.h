@@ -1,0 +1,39 @@
+/* A bounded FIFO of hints on Concurrency Kit's ring; see queue.c. */
+#ifndef WEIR_SYNC_QUEUE_H
+#define WEIR_SYNC_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct weir__queue;
+
+/* What a hint stands for, as far as the queue must know when it clears stale ones out. */
+struct weir__queue_truth {
+    /* Make hint stale and its successor, with the generation one higher, valid: true. False if it
+     * is stale already. */
+    bool (*renew)(void *context, uint64_t hint);
+    /* Whether the hint is valid now. */
+    bool (*valid)(void *context, uint64_t hint);
+    void *context;
+};
+
+/* room: most valid hints there ever are at a time. NULL: out of memory. */
+struct weir__queue *weir__queue_create(size_t room, struct weir__queue_truth truth);
+void weir__queue_destroy(struct weir__queue *queue);
+
+/* Requires: the lock of the producers. Never fails while valid hints are within the room. */
+bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint);
+/* Requires: the lock of the producers. Raise the room. False: out of memory, nothing changed. */
+bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room);
+/* Requires: the lock of the producers. The oldest valid hint, which stays where it is. */
+bool weir__queue_oldest_locked(struct weir__queue *queue, uint64_t *hint);
+size_t weir__queue_room(const struct weir__queue *queue);
+
+/* Any thread, no lock: the next hint, which may be stale. False: empty. */
+bool weir__queue_pop(struct weir__queue *queue, uint64_t *hint);
+
+/* Any thread: a look without any order, for spinning. */
+bool weir__queue_seems_empty(struct weir__queue *queue);
+
+#endif
