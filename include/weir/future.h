@@ -89,7 +89,8 @@ WEIR_API weir_status weir_future_result(weir_future *future, void *buffer, size_
  *
  *  @param future   the future.
  *  @param message  receives the message (may be NULL): that of weir_task_fail(), else the sentence
- *                  of the status; "" while it has not ended, or ended WEIR_OK. Lives as long as the
+ *                  of the status that the function returned, or of the future's; "" while it has
+ *                  not ended, or ended WEIR_OK. Lives as long as the
  *                  caller's reference. Never set to NULL.
  *  @return the code given to weir_task_fail(), or the status that the function returned; 0 if the
  *          task has not ended, or did not fail.

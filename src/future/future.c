@@ -1,0 +1,176 @@
+/* What a future's holder may ask: state, status, result, error, cancel, references. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "future/future_impl.h"
+
+/* The interface says const of what it does not change; C11 atomics take no const. */
+static uint64_t word_of(const weir_future *future)
+{
+    return weir__load_acquire(&((weir_future *)(uintptr_t)future)->word); /* acquire [F2] */
+}
+
+void *weir__future_inline_arg(struct weir_future *future)
+{
+    return (char *)future + WEIR__ROUND_UP(sizeof *future, (size_t)16);
+}
+
+void *weir__future_inline_result(struct weir_future *future)
+{
+    return (char *)weir__future_inline_arg(future) + weir__slab_arg_bytes(future->slab);
+}
+
+void weir__future_forget_result(struct weir_future *future)
+{
+    if (future->result_on_heap)
+        free(future->result);
+    future->result = NULL;
+    future->result_size = 0;
+    future->result_on_heap = false;
+    future->has_message = false;
+}
+
+weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
+{
+    bool on_heap = size > weir__slab_result_bytes(future->slab);
+    void *place = on_heap ? malloc(size) : weir__future_inline_result(future);
+    if (!place)
+        return WEIR_ENOMEM;
+    if (size)
+        memmove(place, data, size); /* the data may be the result that it replaces */
+    weir__future_forget_result(future);
+    future->result = size ? place : NULL;
+    future->result_size = size;
+    future->result_on_heap = on_heap;
+    return WEIR_OK;
+}
+
+const char *weir_state_name(weir_state state)
+{
+    switch (state) {
+    case WEIR_PENDING:
+        return "PENDING";
+    case WEIR_RUNNING:
+        return "RUNNING";
+    case WEIR_FINISHED:
+        return "FINISHED";
+    case WEIR_CANCELLED:
+        return "CANCELLED";
+    case WEIR_EXPIRED:
+        return "EXPIRED";
+    case WEIR_DISCARDED:
+        return "DISCARDED";
+    }
+    return "UNKNOWN";
+}
+
+weir_state weir_future_state(const weir_future *future)
+{
+    if (!future)
+        return WEIR_PENDING;
+    switch (weir__state(word_of(future))) {
+    case WEIR__RUNNING:
+        return WEIR_RUNNING;
+    case WEIR__ENDED:
+        break;
+    default:
+        return WEIR_PENDING;
+    }
+    switch ((weir_status)future->status) {
+    case WEIR_ECANCELLED:
+        return WEIR_CANCELLED;
+    case WEIR_EEXPIRED:
+        return WEIR_EXPIRED;
+    case WEIR_EDISCARDED:
+        return WEIR_DISCARDED;
+    default:
+        return WEIR_FINISHED;
+    }
+}
+
+weir_status weir_future_status(const weir_future *future)
+{
+    if (!future)
+        return WEIR_EINVAL;
+    return weir__future_ended(future) ? (weir_status)future->status : WEIR_EPENDING;
+}
+
+const void *weir_future_value(const weir_future *future, size_t *size)
+{
+    bool has = future && weir__future_ended(future) && future->status == WEIR_OK;
+    if (size)
+        *size = has ? future->result_size : 0;
+    return has ? future->result : NULL;
+}
+
+int weir_future_error(const weir_future *future, const char **message)
+{
+    bool ended = future && weir__future_ended(future);
+    if (message) {
+        *message = "";
+        if (ended && future->has_message)
+            *message = future->result;
+        else if (ended && future->status == WEIR_EFAILED && future->error)
+            *message = weir_status_text((weir_status)future->error);
+        else if (ended && future->status != WEIR_OK)
+            *message = weir_status_text((weir_status)future->status);
+    }
+    return ended ? future->error : 0;
+}
+
+const char *weir_future_name(const weir_future *future)
+{
+    return future ? future->name : NULL;
+}
+
+/* Leave a request with a running task. */
+static void request_cancel(struct weir_future *future)
+{
+    /* acq_rel: what the canceller did before is visible to a task that sees the request [F5] */
+    weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED);
+}
+
+bool weir_future_cancel(weir_future *future)
+{
+    if (!future || weir__forked(weir__slab_guard(future->slab)))
+        return false;
+    for (;;) {
+        uint64_t word = word_of(future);
+        switch (weir__state(word)) {
+        case WEIR__PENDING:
+            /* The owner is there: it ends all its futures before it goes. */
+            if (weir__slab_host(future->slab)->cancel(weir__slab_owner(future->slab), future))
+                return true;
+            continue; /* it started, or another one was faster: look again */
+        case WEIR__RUNNING:
+            request_cancel(future);
+            return false;
+        case WEIR__CLAIMED:
+            /* Another one is just ending it, as cancelled or otherwise: a matter of instructions,
+             * or of a time slice if that thread was preempted. */
+            weir_future_wait(future, WEIR_FOREVER);
+            continue;
+        default:
+            return future->status == WEIR_ECANCELLED;
+        }
+    }
+}
+
+weir_future *weir_future_ref(weir_future *future)
+{
+    if (future) {
+        uint32_t before = weir__add_relaxed(&future->refs, 1u); /* the caller has one already */
+        assert(before != 0 && "a reference was taken on a future that nobody holds");
+        (void)before;
+    }
+    return future;
+}
+
+void weir_future_unref(weir_future *future)
+{
+    if (future)
+        weir__future_drop(future, NULL);
+}

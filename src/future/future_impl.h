@@ -1,0 +1,169 @@
+/* A task and its future: one slot of memory, one state word.
+ *
+ *                      claim (a worker)               end (who claimed)
+ *     FREE --> PENDING ----------------> RUNNING ---------------------> ENDED
+ *      ^        |   |                                                   ^   |
+ *      |        |   '--> CLAIMED ---------------------------------------'   |
+ *      |        |  claim (cancel, discard, shutdown)        end             |
+ *      |        '-- renew: the generation goes up by one (sync/queue.c)     |
+ *      '--------------------------------------------------------------------'
+ *                                the last reference: generation + 1
+ *
+ * The word holds {generation:32, flags, state:8}. Every transition out of PENDING is a CAS on it, so
+ * exactly one of all who would run, cancel, discard or expire a task gets to. The generation makes a
+ * hint to an earlier life of the slot, or to a place in the queue that was given up, fail that CAS.
+ *
+ * Who owns what:
+ *   FREE      whoever took the slot out of the slab owns all of it
+ *   PENDING   nobody may write; the argument belongs to whoever will claim it
+ *   CLAIMED   the claimer owns everything but what the lock protects; the function never runs
+ *   RUNNING   the runner, likewise
+ *   ENDED     status, result and error are immutable, until the last reference is gone
+ *
+ * [F1] PENDING is stored with release: function, argument and name are visible to the claimer, who
+ *      acquires.
+ * [F2] ENDED is stored with release: status, result and error, and all that the task did, are
+ *      visible to whoever sees ENDED, who acquires.
+ * [F3] OBSERVED is set by an atomic OR, ENDED by an atomic addition on the same word. Whichever
+ *      comes second sees the other: either the observer sees ENDED and does not wait, or the ender
+ *      sees OBSERVED and goes through the list, under the lock. So no waiter and no callback is
+ *      ever forgotten, and a future without observers ends without taking the lock.
+ *
+ * What happens if a thread stops between any two lines: the word is in one of the five states; a
+ * task in CLAIMED or RUNNING ends when its claimer goes on. Nobody else waits but those who wait
+ * for this task. */
+#ifndef WEIR_FUTURE_IMPL_H
+#define WEIR_FUTURE_IMPL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "future/slab.h"
+#include "sync/lock.h"
+#include "weir/future.h"
+#include "weir/task.h"
+
+enum {
+    WEIR__FREE = 0,
+    WEIR__PENDING = 1,
+    WEIR__CLAIMED = 2,
+    WEIR__RUNNING = 3,
+    WEIR__ENDED = 4,
+    WEIR__STATE_MASK = 0xff,
+    WEIR__OBSERVED = 0x100,        /* observers or callbacks are registered [F3] */
+    WEIR__CANCEL_REQUESTED = 0x200 /* weir_task_cancel_requested() */
+};
+
+/* Somebody who is told when a future has ended. The first word of a list entry; called under the
+ * future's lock, once, after which the entry is not touched again. */
+struct weir__observer {
+    struct weir__observer *next, *previous; /* protected by: the future's lock */
+    void (*notify)(struct weir__observer *, weir_status status); /* immutable while linked */
+    bool linked;                            /* protected by: the future's lock */
+};
+
+/* A further done-callback than the first. */
+struct weir__callback {
+    struct weir__callback *next;
+    weir_done_fn *done;
+    void *data;
+};
+
+struct weir_future {
+    _Atomic uint64_t word;           /* atomic [F1] [F2] [F3] */
+    _Atomic uint32_t refs;           /* atomic [F4]: handles, plus one until the end is dealt with */
+    struct weir__lock lock;          /* protects the observers and callbacks */
+    struct weir__slab *slab;         /* immutable */
+    weir_task_fn *fn;                /* submitter until PENDING, then immutable */
+    void *arg;                       /* likewise; inline bytes, a heap copy, or the caller's own */
+    const char *name;                /* likewise; borrowed */
+    _Atomic int64_t submit_ns;       /* likewise; when it was accepted; a gauge to others */
+    int64_t start_by_ns;             /* likewise; WEIR_FOREVER: no such time */
+    void *result;                    /* claimer until ENDED, then immutable; NULL: none */
+    size_t result_size;              /* likewise; bytes */
+    struct weir__observer *observers; /* protected by: lock; in the order of registration */
+    struct weir__callback *callbacks; /* protected by: lock; all but the first, newest first */
+    weir_done_fn *done;              /* protected by: lock; the first callback */
+    void *done_data;                 /* protected by: lock */
+    int error;                       /* claimer until ENDED; the code of a failure */
+    uint32_t index;                  /* immutable; of the slot */
+    _Atomic uint32_t next_free;      /* slab's, while FREE */
+    uint8_t status;                  /* claimer until ENDED; a weir_status */
+    bool arg_on_heap;                /* submitter, then claimer */
+    bool result_on_heap;             /* claimer */
+    bool has_message;                /* claimer; result holds the text of a failure */
+};
+
+/* What the future layer asks the layer above, which alone knows executors. */
+enum weir__help {
+    WEIR__HELP_NO,      /* not ours to run: wait */
+    WEIR__HELP_RAN,     /* it was run here, or found ended */
+    WEIR__HELP_DEADLOCK /* it is the caller, or has the caller on top */
+};
+
+struct weir__future_host {
+    /* A pending future is to be cancelled: claim it, account for it, end it. False: too late. */
+    bool (*cancel)(void *owner, struct weir_future *future);
+    /* The calling thread wants to wait for this unfinished future. */
+    enum weir__help (*help)(void *owner, struct weir_future *future);
+};
+
+static inline uint32_t weir__generation(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+static inline unsigned weir__state(uint64_t word)
+{
+    return (unsigned)(word & WEIR__STATE_MASK);
+}
+
+/* A hint: how a queue or a running list names a task without holding it. */
+static inline uint64_t weir__hint(uint32_t generation, uint32_t index)
+{
+    return (uint64_t)generation << 32 | index;
+}
+
+/* state.c: the transitions, and nothing else. */
+
+/* FREE -> PENDING, refs as given. Returns the hint. Requires: the slot is the caller's. */
+uint64_t weir__future_publish(struct weir_future *future, uint32_t refs);
+/* PENDING -> CLAIMED or RUNNING; false if it is not pending. */
+bool weir__future_claim(struct weir_future *future, unsigned state);
+/* The same, if the generation is that of the hint, too. */
+bool weir__future_claim_hint(struct weir_future *future, uint64_t hint, unsigned state);
+/* FREE -> CLAIMED or RUNNING: a task that is never queued. Requires: the slot is the caller's. */
+void weir__future_adopt(struct weir_future *future, uint32_t refs, unsigned state);
+/* CLAIMED or RUNNING -> ENDED; wakes waiters, runs callbacks, drops the ender's reference. Result
+ * and error have been set. Requires: the claim; no lock. */
+void weir__future_end(struct weir_future *future, weir_status status,
+                      struct weir__slab_cache *cache);
+/* PENDING: generation + 1. See sync/queue.c. */
+bool weir__future_renew(struct weir_future *future, uint64_t hint);
+bool weir__future_is_pending(struct weir_future *future, uint64_t hint);
+/* Whether it has ended; acquires [F2]. */
+bool weir__future_ended(const struct weir_future *future);
+/* Drop one reference. */
+void weir__future_drop(struct weir_future *future, struct weir__slab_cache *cache);
+
+/* observe.c */
+
+/* Register. False if the future has ended: the observer is not linked and will not be called. */
+bool weir__future_observe(struct weir_future *future, struct weir__observer *observer);
+/* Unregister if still linked. On return, notify is not running and will not be called. */
+void weir__future_unobserve(struct weir_future *future, struct weir__observer *observer);
+/* Requires: ENDED was just stored, and OBSERVED was set. */
+void weir__future_tell(struct weir_future *future);
+
+/* future.c: where results and messages go. */
+
+/* Copy size bytes into the future as result or message. WEIR_OK | WEIR_ENOMEM. Requires: claim. */
+weir_status weir__future_store(struct weir_future *future, const void *data, size_t size);
+void weir__future_forget_result(struct weir_future *future);
+/* The inline parts of a slot. */
+void *weir__future_inline_arg(struct weir_future *future);
+void *weir__future_inline_result(struct weir_future *future);
+
+#endif

@@ -1,0 +1,50 @@
+/* The memory of tasks: slots that are handed out and taken back without allocation, and that
+ * outlive their executor as long as somebody holds a future. See slab.c. */
+#ifndef WEIR_FUTURE_SLAB_H
+#define WEIR_FUTURE_SLAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/fork_guard.h"
+
+struct weir_future;
+struct weir__slab;
+struct weir__future_host;
+
+/* Slots at hand without contention, for one thread or under one lock. All zero: empty. */
+struct weir__slab_cache {
+    uint32_t first; /* index + 1 of the first, chained by next_free; 0: none */
+    uint32_t count;
+};
+
+/* host: what futures of this slab ask about their executor; borrowed, must live as long as there
+ * are unfinished futures. NULL: out of memory. */
+struct weir__slab *weir__slab_create(const struct weir__future_host *host, void *owner,
+                                     size_t arg_bytes, size_t result_bytes);
+
+/* The owner is gone. The memory goes with the last slot that is out. */
+void weir__slab_close(struct weir__slab *slab);
+
+/* A free slot, or NULL: out of memory. Any thread; cache may be NULL, else it belongs to the
+ * caller. */
+struct weir_future *weir__slab_take(struct weir__slab *slab, struct weir__slab_cache *cache);
+
+/* Back to the free ones. Likewise. */
+void weir__slab_give(struct weir__slab *slab, struct weir__slab_cache *cache,
+                     struct weir_future *slot);
+
+/* Give up what is in a cache. */
+void weir__slab_flush(struct weir__slab *slab, struct weir__slab_cache *cache);
+
+/* The slot of an index that was handed out before. */
+struct weir_future *weir__slab_at(const struct weir__slab *slab, uint32_t index);
+
+void *weir__slab_owner(const struct weir__slab *slab);
+const struct weir__future_host *weir__slab_host(const struct weir__slab *slab);
+const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab);
+size_t weir__slab_arg_bytes(const struct weir__slab *slab);
+size_t weir__slab_result_bytes(const struct weir__slab *slab);
+
+#endif
