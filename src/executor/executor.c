@@ -1,0 +1,210 @@
+/* The handle: creation of the common part, shutdown, destruction, statistics. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "base/options.h"
+#include "executor/executor_impl.h"
+#include "executor/task_impl.h"
+#include "policy/policy_impl.h"
+#include "sync/futex.h"
+
+static bool host_cancel(void *owner, struct weir_future *future)
+{
+    weir_executor *executor = owner;
+    return executor->ops->cancel && executor->ops->cancel(executor, future);
+}
+
+static enum weir__help host_help(void *owner, struct weir_future *future)
+{
+    weir_executor *executor = owner;
+    if (weir__thread_runs(future))
+        return WEIR__HELP_DEADLOCK;
+    void *worker = weir__thread_worker(executor);
+    if (worker && executor->ops->run_here(executor, worker, future))
+        return WEIR__HELP_RAN;
+    return WEIR__HELP_NO;
+}
+
+static const struct weir__future_host host = {host_cancel, host_help};
+
+static size_t inline_bytes(size_t option)
+{
+    return option ? option : WEIR_INLINE_DEFAULT;
+}
+
+weir_status weir__executor_init(weir_executor *executor, const struct weir__executor_ops *ops,
+                                const char *name, const weir_policy *policy, size_t limit,
+                                size_t arg_bytes, size_t result_bytes)
+{
+    memset(executor, 0, sizeof *executor);
+    if (weir__policy_check(policy) != WEIR_OK ||
+        weir__policy_limit(policy, limit, &executor->limit) != WEIR_OK ||
+        arg_bytes > WEIR_INLINE_MAX || result_bytes > WEIR_INLINE_MAX)
+        return WEIR_EINVAL;
+    executor->ops = ops;
+    executor->policy = *policy;
+    executor->asks_always = weir__policy_asks(policy, WEIR_ALWAYS);
+    executor->asks_at_limit = weir__policy_asks(policy, WEIR_AT_LIMIT);
+    executor->arg_bytes = inline_bytes(arg_bytes);
+    strncpy(executor->name, name ? name : "weir", sizeof executor->name - 1);
+    executor->slab =
+        weir__slab_create(&host, executor, executor->arg_bytes, inline_bytes(result_bytes));
+    return executor->slab ? WEIR_OK : WEIR_ENOMEM;
+}
+
+void weir__executor_fini(weir_executor *executor)
+{
+    weir__slab_close(executor->slab);
+}
+
+weir_status weir__life_status(uint32_t life)
+{
+    return life == WEIR__BROKEN ? WEIR_EBROKEN : WEIR_ESHUTDOWN;
+}
+
+void weir__executor_check_quiet_locked(weir_executor *executor)
+{
+    if (weir__load_relaxed(&executor->life) != WEIR__CLOSED || executor->callers ||
+        !executor->ops->quiet_locked(executor))
+        return;
+    /* release [E1]: all that tasks did is visible to whoever a shutdown returns to */
+    weir__store_release(&executor->quiet, 1u);
+    weir__futex_wake(&executor->quiet, INT32_MAX);
+}
+
+/* Set CLOSED. True for the call that did. */
+static bool close_once(weir_executor *executor)
+{
+    weir__lock_take(&executor->lock);
+    bool first = weir__load_relaxed(&executor->life) != WEIR__CLOSED;
+    weir__store_relaxed(&executor->life, (uint32_t)WEIR__CLOSED); /* published by the lock [L1] */
+    weir__lock_release(&executor->lock);
+    return first;
+}
+
+static bool wait_quiet(weir_executor *executor, int64_t deadline_ns)
+{
+    while (weir__load_acquire(&executor->quiet) == 0) /* acquire [E1] */
+        if (!weir__futex_wait(&executor->quiet, 0, deadline_ns))
+            return weir__load_acquire(&executor->quiet) != 0; /* acquire [E1] */
+    return true;
+}
+
+/* Ended by themselves, or expired. */
+static uint64_t finished(const weir_executor *executor)
+{
+    weir_stats stats;
+    weir__snapshot(&executor->counters, executor->ops->tally, executor, &stats);
+    return stats.completed + stats.expired;
+}
+
+static void report(const weir_executor *executor, uint64_t finished_before, uint64_t cancelled,
+                   weir_shutdown_report *out)
+{
+    weir_stats stats;
+    weir__snapshot(&executor->counters, executor->ops->tally, executor, &stats);
+    *out = (weir_shutdown_report){
+        .finished = stats.completed + stats.expired - finished_before,
+        .cancelled = cancelled,
+        .running = stats.running,
+        .queued = stats.backlog,
+    };
+}
+
+static uint64_t cancel_all(weir_executor *executor, bool running_too)
+{
+    if (running_too)
+        weir__store_release(&executor->cancel_running, true); /* release [F5] */
+    return executor->ops->cancel_queued(executor);
+}
+
+weir_status weir_executor_shutdown_sized(weir_executor *executor,
+                                         const weir_shutdown_options *options, size_t size)
+{
+    weir_shutdown_options own;
+    if (!executor || !weir__options_copy(&own, sizeof own, options, size) ||
+        (unsigned)own.mode > WEIR_CANCEL_QUEUED || own.timeout_ns < -1)
+        return WEIR_EINVAL;
+    if (weir__forked(weir__slab_guard(executor->slab)))
+        return WEIR_EFORKED;
+    int64_t deadline_ns = own.timeout_ns == 0   ? WEIR_FOREVER
+                          : own.timeout_ns == -1 ? 0
+                                                 : weir__deadline_after(own.timeout_ns);
+    uint64_t finished_before = finished(executor), cancelled = 0;
+    if (close_once(executor))
+        executor->ops->close(executor);
+    if (own.mode == WEIR_CANCEL_QUEUED)
+        cancelled = cancel_all(executor, own.cancel_running);
+
+    weir_status status = WEIR_OK; /* one's own task cannot be waited for */
+    if (!weir__thread_inside(executor) && !wait_quiet(executor, deadline_ns)) {
+        if (own.cancel_at_timeout)
+            cancelled += cancel_all(executor, own.cancel_running);
+        status = wait_quiet(executor, 0) ? WEIR_OK : WEIR_ETIMEDOUT;
+    }
+    if (own.report)
+        report(executor, finished_before, cancelled, own.report);
+    return status;
+}
+
+void weir_executor_destroy(weir_executor *executor)
+{
+    if (!executor || weir__forked(weir__slab_guard(executor->slab)))
+        return;
+    bool inside = weir__thread_inside(executor);
+    assert(!inside && "an executor cannot be destroyed from one of its own tasks");
+    weir_executor_shutdown(executor, NULL);
+    if (!inside)
+        executor->ops->destroy(executor);
+}
+
+weir_status weir_executor_stats_sized(const weir_executor *executor, weir_stats *out, size_t size)
+{
+    if (!executor || !out)
+        return WEIR_EINVAL;
+    if (weir__forked(weir__slab_guard(executor->slab)))
+        return WEIR_EFORKED;
+    weir_stats stats;
+    weir__snapshot(&executor->counters, executor->ops->tally, executor, &stats);
+    stats.limit = executor->limit;
+    stats.capacity = executor->ops->capacity(executor);
+    stats.blocked = executor->ops->blocked(executor);
+    memset(out, 0, size);
+    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    return WEIR_OK;
+}
+
+weir_status weir_executor_worker_stats(const weir_executor *executor, weir_worker_stats *out,
+                                       size_t n, size_t *count)
+{
+    if (!executor || !count || (!out && n))
+        return WEIR_EINVAL;
+    if (weir__forked(weir__slab_guard(executor->slab)))
+        return WEIR_EFORKED;
+    *count = executor->ops->worker_stats(executor, out, n);
+    return WEIR_OK;
+}
+
+size_t weir_executor_backlog(const weir_executor *executor)
+{
+    weir_stats stats;
+    if (weir_executor_stats(executor, &stats) != WEIR_OK)
+        return 0;
+    return (size_t)stats.backlog;
+}
+
+bool weir_executor_alive(const weir_executor *executor)
+{
+    if (!executor || weir__forked(weir__slab_guard(executor->slab)))
+        return false;
+    /* relaxed: it may change the next moment anyway */
+    return weir__load_relaxed(&((weir_executor *)(uintptr_t)executor)->life) == WEIR__OPEN;
+}
+
+const char *weir_executor_name(const weir_executor *executor)
+{
+    return executor ? executor->name : "";
+}

@@ -1,0 +1,54 @@
+/* From a submission to the contents of a slot. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "executor/executor_impl.h"
+#include "future/future_impl.h"
+
+weir_status weir__request_init(struct weir__request *request, const weir_executor *executor,
+                               const weir_submission *submission, bool wants_future)
+{
+    *request = (struct weir__request){
+        .submission = submission,
+        .start_by_ns = submission->start_within_ns
+                           ? weir__deadline_after(submission->start_within_ns)
+                           : WEIR_FOREVER,
+        .refs = wants_future ? 2 : 1,
+        .must = submission->flags & WEIR_MUST_ADMIT,
+    };
+    if (submission->arg_size <= executor->arg_bytes)
+        return WEIR_OK;
+    request->heap_arg = malloc(submission->arg_size);
+    if (!request->heap_arg)
+        return WEIR_ENOMEM;
+    memcpy(request->heap_arg, submission->arg, submission->arg_size);
+    return WEIR_OK;
+}
+
+void weir__request_fini(struct weir__request *request)
+{
+    if (request->heap_arg) /* the usual case is no call at all */
+        free(request->heap_arg);
+}
+
+void weir__request_fill(struct weir__request *request, struct weir_future *future, int64_t now_ns)
+{
+    const weir_submission *submission = request->submission;
+    future->fn = submission->fn;
+    future->name = submission->name;
+    weir__store_relaxed(&future->submit_ns, now_ns); /* published with the rest [F1] */
+    future->start_by_ns = request->start_by_ns;
+    future->error = 0;
+    future->arg_on_heap = request->heap_arg != NULL;
+    if (request->heap_arg) {
+        future->arg = request->heap_arg;
+        request->heap_arg = NULL;
+    } else if (submission->arg_size) {
+        future->arg = weir__future_inline_arg(future);
+        memcpy(future->arg, submission->arg, submission->arg_size);
+    } else {
+        future->arg = (void *)(uintptr_t)submission->arg; /* passed through as it is */
+    }
+}

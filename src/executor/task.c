@@ -1,0 +1,143 @@
+/* Running one task's function.
+ *
+ * What is known about a thread is kept in the thread: which worker it is, and the stack of tasks it
+ * is running, each on top of the one that waits for it. Nothing else in the library is per thread,
+ * and nothing is global.
+ *
+ * A task that ends its thread (pthread_exit, or a cancellation that it let happen) unwinds through
+ * here: the cleanup handler ends its future as failed, as the unwinding passes, for each task on the
+ * stack; then the worker's own handler has it replaced. This file is compiled with -fexceptions, so
+ * the handlers cost nothing while nobody unwinds. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "executor/executor_impl.h"
+#include "executor/task_impl.h"
+
+static _Thread_local struct {
+    struct weir_task *task;        /* the top of the stack */
+    const weir_executor *executor; /* whose worker the thread is */
+    void *worker;
+} current;
+
+void weir__thread_is_worker(const weir_executor *executor, void *worker)
+{
+    current.executor = executor;
+    current.worker = worker;
+}
+
+void *weir__thread_worker(const weir_executor *executor)
+{
+    return current.executor == executor ? current.worker : NULL;
+}
+
+bool weir__thread_inside(const weir_executor *executor)
+{
+    if (current.executor == executor)
+        return true;
+    for (const struct weir_task *task = current.task; task; task = task->below)
+        if (task->executor == executor)
+            return true;
+    return false;
+}
+
+bool weir__thread_runs(const struct weir_future *future)
+{
+    for (const struct weir_task *task = current.task; task; task = task->below)
+        if (task->future == future)
+            return true;
+    return false;
+}
+
+static void finish(struct weir_task *task, weir_status returned)
+{
+    weir_status status = task->failed || returned != WEIR_OK ? WEIR_EFAILED : WEIR_OK;
+    if (status != WEIR_OK && !task->failed) { /* the message of weir_task_fail() stays */
+        weir__future_forget_result(task->future);
+        task->future->error = (int)returned;
+    }
+    /* The task stays on the stack through its end: its callbacks run inside the executor. */
+    task->end(task, status);
+    current.task = task->below;
+}
+
+/* The function did not return: its thread is ending. */
+static void unwound(void *argument)
+{
+    struct weir_task *task = argument;
+    if (!task->failed)
+        weir_task_fail(task, ECANCELED, "the task ended its thread");
+    finish(task, WEIR_EFAILED);
+}
+
+void weir__task_run(struct weir_task *task)
+{
+    weir_status returned;
+    task->below = current.task;
+    current.task = task;
+    pthread_cleanup_push(unwound, task);
+    returned = task->future->fn(task, task->future->arg);
+    pthread_cleanup_pop(0);
+    finish(task, returned);
+}
+
+weir_status weir_task_return(weir_task *task, const void *data, size_t size)
+{
+    if (!task || (!data && size))
+        return WEIR_EINVAL;
+    if (task->failed)
+        return WEIR_OK; /* a task that failed has no result */
+    return weir__future_store(task->future, data, size);
+}
+
+weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
+{
+    if (!task || task->failed)
+        return WEIR_EFAILED;
+    struct weir_future *future = task->future;
+    char cut[WEIR_INLINE_MAX];
+    int length = 0;
+    if (format) {
+        va_list arguments;
+        va_start(arguments, format);
+        length = vsnprintf(cut, sizeof cut, format, arguments);
+        va_end(arguments);
+    }
+    weir__future_forget_result(future);
+    if (length > 0) {
+        size_t size = (size_t)length < sizeof cut ? (size_t)length + 1 : sizeof cut;
+        size_t room = weir__slab_result_bytes(future->slab);
+        if (weir__future_store(future, cut, size) != WEIR_OK && room) {
+            cut[room - 1] = '\0';
+            weir__future_store(future, cut, room); /* in place: cannot fail */
+        }
+        future->has_message = future->result != NULL;
+    }
+    future->error = code;
+    task->failed = true;
+    return WEIR_EFAILED;
+}
+
+bool weir_task_cancel_requested(const weir_task *task)
+{
+    if (!task)
+        return false;
+    /* acquire [F5]: what the canceller did before is visible */
+    return weir__load_acquire(&task->future->word) & WEIR__CANCEL_REQUESTED ||
+           weir__load_acquire(&task->executor->cancel_running);
+}
+
+const char *weir_task_name(const weir_task *task)
+{
+    return task ? task->future->name : NULL;
+}
+
+size_t weir_task_worker(const weir_task *task)
+{
+    return task ? task->worker : WEIR_ZERO;
+}

@@ -1,0 +1,37 @@
+/* Running a task's function, whoever runs it. See task.c. */
+#ifndef WEIR_EXECUTOR_TASK_IMPL_H
+#define WEIR_EXECUTOR_TASK_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "future/future_impl.h"
+#include "weir/executor.h"
+
+/* A task while it runs: on the stack of its thread. */
+struct weir_task {
+    struct weir_future *future; /* immutable; RUNNING, claimed by this thread */
+    weir_executor *executor;    /* immutable */
+    void *context;              /* immutable; the runner's: its worker */
+    size_t worker;              /* immutable; index, WEIR_ZERO for a submitter */
+    bool nested;                /* immutable; runs on top of a task of the same worker */
+    bool failed;                /* runner; weir_task_fail() was called */
+    int64_t start_ns;           /* immutable */
+    struct weir_task *below;    /* the task that this one runs on top of, of any executor */
+    /* Count the end and end the future. Called once, also when the thread is being ended. */
+    void (*end)(struct weir_task *, weir_status);
+};
+
+/* Run task->future's function, then task->end. Sets start_ns and below. */
+void weir__task_run(struct weir_task *task);
+
+/* Say that the calling thread is a worker of this executor; NULL, NULL: no more. */
+void weir__thread_is_worker(const weir_executor *executor, void *worker);
+/* The calling thread's worker of this executor, or NULL. */
+void *weir__thread_worker(const weir_executor *executor);
+/* Whether the calling thread is a worker of the executor, or is just running a task of it. */
+bool weir__thread_inside(const weir_executor *executor);
+/* Whether the calling thread runs this future's task, at the top of its stack or below. */
+bool weir__thread_runs(const struct weir_future *future);
+
+#endif
