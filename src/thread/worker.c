@@ -1,0 +1,304 @@
+/* The life of one worker thread.
+ *
+ *     started -> init -> [ take a task, run it ]* -> idle -> ... -> fini -> gone
+ *                 '-> breaks the executor                 (dismissed, idle too long, closed)
+ *
+ * Going to sleep. Only a worker that finds the queue empty takes the lock: under it, it looks once
+ * more, and enlists itself as idle. A submission queues its task and takes a worker off the list
+ * under the same lock. So either the worker finds the task, or the submitter finds the worker: no
+ * wake-up is lost, and none is sent to a worker that is not asleep or about to be. Who took it off
+ * the list owes it exactly one token (sync/parker.h). The most recent idle worker is woken, since
+ * its stack and its slots are still in the cache; those that are never needed go at the other end.
+ *
+ * Before it takes the lock, a worker looks at the queue a few more times: with work coming in, the
+ * next task is often closer than the way to sleep and back.
+ *
+ * A worker that was woken may find its task taken by another one that came by: then it enlists
+ * again. A task never waits for the worker that was woken for it.
+ *
+ * The worker is idle for the accounts (admission.c) from the moment it gives the place of its task
+ * back, before it runs the callbacks of the future; what is submitted then is taken by others, or by
+ * it when it has done with them.
+ *
+ * If a task ends its thread, the cleanup handler here starts another one in its place; if that
+ * fails and no worker is left, what is queued ends WEIR_EBROKEN, since nobody would run it. Compiled
+ * with -fexceptions, as executor/task.c. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "sync/thread.h"
+#include "thread/pool_impl.h"
+
+enum { IDLE_LOOKS = 100 };
+
+static void worker_task_ended(struct weir_task *task, weir_status status)
+{
+    struct weir__worker *worker = task->context;
+    struct weir_future *future = task->future;
+    int64_t end_ns = weir__now_ns();
+    uint64_t run_ns = (uint64_t)(end_ns - task->start_ns);
+    uint64_t wait_ns = (uint64_t)(task->start_ns - weir__load_relaxed(&future->submit_ns));
+    weir__count_run(&worker->counters, run_ns, wait_ns, status != WEIR_OK);
+    if (!task->nested) {
+        /* relaxed: numbers of their own, one writer */
+        weir__store_relaxed(&worker->busy_ns, weir__load_relaxed(&worker->busy_ns) + run_ns);
+        weir__store_relaxed(&worker->running_since_ns, (int64_t)0);
+        weir__add_seq_cst(&worker->cell->released, (uint64_t)1); /* seq_cst [A1] */
+        weir__pool_place_freed(worker->pool);
+    }
+    weir__future_end(future, status, &worker->cache);
+}
+
+/* Run a task that this worker has claimed. nested: on top of another one of its own. */
+static void run_claimed(struct weir__worker *worker, struct weir_future *future, bool nested)
+{
+    struct weir__pool *pool = worker->pool;
+    int64_t now_ns = weir__now_ns();
+    if (WEIR__UNLIKELY(now_ns > future->start_by_ns)) {
+        weir__add_seq_cst(&pool->base.counters.expired, (uint64_t)1); /* seq_cst [A1] */
+        weir__pool_place_freed(pool);
+        weir__future_end(future, WEIR_EEXPIRED, &worker->cache);
+        return;
+    }
+    if (nested) {
+        weir__add_seq_cst(&worker->cell->released, (uint64_t)1); /* seq_cst [A1] */
+        weir__pool_place_freed(pool);
+    } else {
+        weir__store_relaxed(&worker->running_since_ns, now_ns); /* for statistics */
+    }
+    struct weir_task task = {.future = future,
+                             .executor = &pool->base,
+                             .context = worker,
+                             .worker = worker->index,
+                             .nested = nested,
+                             .start_ns = now_ns,
+                             .end = worker_task_ended};
+    weir__task_run(&task);
+}
+
+bool weir__worker_run_here(weir_executor *executor, void *worker, struct weir_future *future)
+{
+    (void)executor;
+    if (!weir__future_claim(future, WEIR__RUNNING))
+        return false;
+    /* In a callback of a task that has ended, the worker's own place is free: the task that is
+     * taken out there still gives back the place it occupied, at its start. */
+    run_claimed(worker, future, true);
+    return true;
+}
+
+bool weir__pool_cancel(weir_executor *executor, struct weir_future *future)
+{
+    struct weir__pool *pool = weir__pool_of(executor);
+    if (!weir__future_claim(future, WEIR__CLAIMED))
+        return false;
+    weir__add_seq_cst(&executor->counters.cancelled, (uint64_t)1); /* seq_cst [A1] */
+    weir__pool_place_freed(pool);
+    weir__future_end(future, WEIR_ECANCELLED, NULL);
+    return true;
+}
+
+static void enlist_idle_locked(struct weir__pool *pool, struct weir__worker *worker)
+{
+    worker->idle = true;
+    worker->newer = NULL;
+    worker->older = pool->newest_idle;
+    *(worker->older ? &worker->older->newer : &pool->oldest_idle) = worker;
+    pool->newest_idle = worker;
+}
+
+void weir__pool_unlist_idle_locked(struct weir__pool *pool, struct weir__worker *worker)
+{
+    worker->idle = false;
+    *(worker->newer ? &worker->newer->older : &pool->newest_idle) = worker->older;
+    *(worker->older ? &worker->older->newer : &pool->oldest_idle) = worker->newer;
+}
+
+struct weir__worker *weir__pool_take_idle_locked(struct weir__pool *pool)
+{
+    struct weir__worker *worker = pool->newest_idle;
+    if (worker)
+        weir__pool_unlist_idle_locked(pool, worker);
+    return worker;
+}
+
+/* One of the workers that take tasks is to go. Requires: lock. */
+static void retire_locked(struct weir__pool *pool)
+{
+    weir__sub_relaxed(&pool->live, (size_t)1); /* lock held; read elsewhere as a hint */
+}
+
+static bool is_surplus_locked(struct weir__pool *pool)
+{
+    size_t live = weir__load_relaxed(&pool->live), max = weir__load_relaxed(&pool->max_workers);
+    weir__store_relaxed(&pool->surplus, live > max + 1); /* others go on looking, this one goes */
+    return live > max;
+}
+
+/* Whether an idle worker that was not needed for a while can go. Requires: lock. */
+static bool may_shrink_locked(struct weir__pool *pool)
+{
+    size_t live = weir__load_relaxed(&pool->live);
+    return live > pool->min_workers && weir__pool_occupied_locked(pool) < live;
+}
+
+/* How long to sleep. Requires: lock. */
+static int64_t idle_deadline_locked(struct weir__pool *pool)
+{
+    bool by_rule = pool->grow_threshold > 0;
+    if (by_rule || weir__load_relaxed(&pool->live) <= pool->min_workers)
+        return WEIR_FOREVER;
+    return weir__deadline_after(pool->idle_ns);
+}
+
+/* Sleep as an idle worker. False: the worker is to end. */
+static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
+{
+    struct weir__pool *pool = worker->pool;
+    while (!weir__park(&worker->parker, deadline_ns)) {
+        weir__lock_take(&pool->base.lock);
+        /* Not in the list any more: somebody owes us a token. */
+        bool leave = worker->idle && may_shrink_locked(pool);
+        if (leave) {
+            weir__pool_unlist_idle_locked(pool, worker);
+            retire_locked(pool);
+        }
+        weir__lock_release(&pool->base.lock);
+        if (leave)
+            return false;
+        deadline_ns = WEIR_FOREVER;
+    }
+    return !worker->dismissed; /* written before the token was left [P1] */
+}
+
+/* The next hint; sleeps until there is one. False: the worker is to end, and has retired. */
+static bool next_hint(struct weir__worker *worker, uint64_t *hint)
+{
+    struct weir__pool *pool = worker->pool;
+    for (;;) {
+        if (weir__queue_pop(pool->queue, hint))
+            return true;
+        for (int i = 0; i < IDLE_LOOKS && weir__queue_seems_empty(pool->queue); i++)
+            weir__pause();
+        if (weir__queue_pop(pool->queue, hint))
+            return true;
+        weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
+        weir__lock_take(&pool->base.lock);
+        bool found = weir__queue_pop(pool->queue, hint);
+        bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
+                                is_surplus_locked(pool));
+        int64_t deadline_ns = idle_deadline_locked(pool);
+        if (leave)
+            retire_locked(pool);
+        else if (!found)
+            enlist_idle_locked(pool, worker);
+        weir__lock_release(&pool->base.lock);
+        if (found)
+            return true;
+        if (leave || !sleep_idle(worker, deadline_ns))
+            return false;
+    }
+}
+
+/* After a task: whether the pool was made smaller and this worker is to go. */
+static bool must_leave(struct weir__worker *worker)
+{
+    struct weir__pool *pool = worker->pool;
+    weir__lock_take(&pool->base.lock);
+    bool leave = is_surplus_locked(pool);
+    if (leave)
+        retire_locked(pool);
+    weir__lock_release(&pool->base.lock);
+    return leave;
+}
+
+/* Take tasks until there is a reason to end. */
+static void work(struct weir__worker *worker)
+{
+    struct weir__pool *pool = worker->pool;
+    uint64_t hint;
+    while (next_hint(worker, &hint)) {
+        struct weir_future *future = weir__slab_at(pool->base.slab, (uint32_t)hint);
+        if (weir__future_claim_hint(future, hint, WEIR__RUNNING))
+            run_claimed(worker, future, false);
+        /* relaxed: a hint; the lock is taken if it is set */
+        if (WEIR__UNLIKELY(weir__load_relaxed(&pool->surplus)) && must_leave(worker))
+            return;
+    }
+}
+
+/* The thread has nothing left to do but to end. */
+static void depart(struct weir__worker *worker)
+{
+    struct weir__pool *pool = worker->pool;
+    weir__slab_flush(pool->base.slab, &worker->cache);
+    weir__thread_is_worker(NULL, NULL);
+    weir__lock_take(&pool->base.lock);
+    pool->threads--;
+    worker->next = pool->vacant;
+    pool->vacant = worker;
+    weir__executor_check_quiet_locked(&pool->base);
+    weir__lock_release(&pool->base.lock);
+}
+
+static void call_fini(struct weir__worker *worker)
+{
+    if (worker->pool->worker_fini)
+        worker->pool->worker_fini(worker->pool->fini_data, worker->index);
+}
+
+/* A task ended the thread: the worker's place in the pool is taken by a new one. */
+static void unwound(void *argument)
+{
+    struct weir__worker *worker = argument;
+    struct weir__pool *pool = worker->pool;
+    call_fini(worker);
+    weir__lock_take(&pool->base.lock);
+    retire_locked(pool);
+    bool replaced = weir__pool_spawn_locked(pool) == WEIR_OK;
+    if (replaced)
+        weir__add_relaxed(&pool->base.counters.respawned, (uint64_t)1); /* a number of its own */
+    bool stranded = weir__load_relaxed(&pool->live) == 0;
+    weir__lock_release(&pool->base.lock);
+    if (stranded)
+        weir__pool_end_queued(pool, WEIR_EBROKEN, &pool->base.counters.stranded);
+    depart(worker);
+}
+
+/* The worker's init failed: nobody may rely on any worker. */
+static void break_executor(struct weir__pool *pool)
+{
+    weir__lock_take(&pool->base.lock);
+    if (weir__load_relaxed(&pool->base.life) == WEIR__OPEN) /* lock held */
+        weir__store_relaxed(&pool->base.life, (uint32_t)WEIR__BROKEN);
+    retire_locked(pool);
+    struct weir__blocked *blocked = weir__pool_release_blocked_locked(pool, WEIR_EBROKEN);
+    struct weir__worker *idle = NULL, *worker;
+    while ((worker = weir__pool_take_idle_locked(pool))) {
+        worker->next = idle;
+        idle = worker;
+    }
+    weir__lock_release(&pool->base.lock);
+    weir__wake_blocked(blocked);
+    weir__wake_list(idle); /* they find the executor broken, and leave */
+    weir__pool_end_queued(pool, WEIR_EBROKEN, &pool->base.counters.stranded);
+}
+
+void *weir__worker_main(void *argument)
+{
+    struct weir__worker *worker = argument;
+    struct weir__pool *pool = worker->pool;
+    weir__thread_name(pool->base.name, worker->index);
+    weir__thread_is_worker(&pool->base, worker);
+    if (pool->worker_init && pool->worker_init(pool->init_data, worker->index) != WEIR_OK) {
+        break_executor(pool);
+        depart(worker);
+        return NULL;
+    }
+    pthread_cleanup_push(unwound, worker);
+    work(worker);
+    pthread_cleanup_pop(0);
+    call_fini(worker);
+    depart(worker);
+    return NULL;
+}
