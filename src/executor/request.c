@@ -36,13 +36,19 @@ void weir__request_fini(struct weir__request *request)
 void weir__request_fill(struct weir__request *request, struct weir_future *future, int64_t now_ns)
 {
     const weir_submission *submission = request->submission;
+    unsigned flags = 0;
     future->fn = submission->fn;
-    future->name = submission->name;
+    if (submission->name) {
+        future->name = submission->name;
+        flags |= WEIR__NAMED;
+    }
+    if (request->start_by_ns != WEIR_FOREVER) {
+        future->start_by_ns = request->start_by_ns;
+        flags |= WEIR__TIMED;
+    }
     weir__store_relaxed(&future->submit_ns, now_ns); /* published with the rest [F1] */
-    future->start_by_ns = request->start_by_ns;
-    future->error = 0;
-    future->arg_on_heap = request->heap_arg != NULL;
     if (request->heap_arg) {
+        flags |= WEIR__ARG_ON_HEAP;
         future->arg = request->heap_arg;
         request->heap_arg = NULL;
     } else if (submission->arg_size) {
@@ -51,4 +57,5 @@ void weir__request_fill(struct weir__request *request, struct weir_future *futur
     } else {
         future->arg = (void *)(uintptr_t)submission->arg; /* passed through as it is */
     }
+    future->flags = (uint8_t)flags;
 }

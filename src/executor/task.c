@@ -116,7 +116,7 @@ weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
             cut[room - 1] = '\0';
             weir__future_store(future, cut, room); /* in place: cannot fail */
         }
-        future->has_message = future->result != NULL;
+        future->flags |= WEIR__HAS_MESSAGE;
     }
     future->error = code;
     task->failed = true;
@@ -134,7 +134,7 @@ bool weir_task_cancel_requested(const weir_task *task)
 
 const char *weir_task_name(const weir_task *task)
 {
-    return task ? task->future->name : NULL;
+    return task ? weir_future_name(task->future) : NULL;
 }
 
 size_t weir_task_worker(const weir_task *task)

@@ -25,12 +25,9 @@ void *weir__future_inline_result(struct weir_future *future)
 
 void weir__future_forget_result(struct weir_future *future)
 {
-    if (future->result_on_heap)
+    if (future->flags & WEIR__RESULT_ON_HEAP)
         free(future->result);
-    future->result = NULL;
-    future->result_size = 0;
-    future->result_on_heap = false;
-    future->has_message = false;
+    future->flags &= (uint8_t)~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE);
 }
 
 weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
@@ -42,9 +39,11 @@ weir_status weir__future_store(struct weir_future *future, const void *data, siz
     if (size)
         memmove(place, data, size); /* the data may be the result that it replaces */
     weir__future_forget_result(future);
-    future->result = size ? place : NULL;
-    future->result_size = size;
-    future->result_on_heap = on_heap;
+    if (size) {
+        future->result = place;
+        future->result_size = size;
+        future->flags |= on_heap ? WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP : WEIR__HAS_RESULT;
+    }
     return WEIR_OK;
 }
 
@@ -100,7 +99,8 @@ weir_status weir_future_status(const weir_future *future)
 
 const void *weir_future_value(const weir_future *future, size_t *size)
 {
-    bool has = future && weir__future_ended(future) && future->status == WEIR_OK;
+    bool has = future && weir__future_ended(future) && future->status == WEIR_OK &&
+               future->flags & WEIR__HAS_RESULT;
     if (size)
         *size = has ? future->result_size : 0;
     return has ? future->result : NULL;
@@ -111,19 +111,19 @@ int weir_future_error(const weir_future *future, const char **message)
     bool ended = future && weir__future_ended(future);
     if (message) {
         *message = "";
-        if (ended && future->has_message)
+        if (ended && future->flags & WEIR__HAS_MESSAGE)
             *message = future->result;
         else if (ended && future->status == WEIR_EFAILED && future->error)
             *message = weir_status_text((weir_status)future->error);
         else if (ended && future->status != WEIR_OK)
             *message = weir_status_text((weir_status)future->status);
     }
-    return ended ? future->error : 0;
+    return ended && future->status == WEIR_EFAILED ? future->error : 0;
 }
 
 const char *weir_future_name(const weir_future *future)
 {
-    return future ? future->name : NULL;
+    return future && future->flags & WEIR__NAMED ? future->name : NULL;
 }
 
 /* Leave a request with a running task. */

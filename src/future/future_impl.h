@@ -40,6 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "future/slab.h"
 #include "sync/lock.h"
 #include "weir/future.h"
@@ -71,29 +72,40 @@ struct weir__callback {
     void *data;
 };
 
+/* What a slot holds besides the first cache line; bits of weir_future.flags. */
+enum {
+    WEIR__ARG_ON_HEAP = 1,    /* arg is ours to free */
+    WEIR__NAMED = 2,          /* name is set */
+    WEIR__TIMED = 4,          /* start_by_ns is set */
+    WEIR__HAS_RESULT = 8,     /* result and result_size are set */
+    WEIR__RESULT_ON_HEAP = 16, /* result is ours to free */
+    WEIR__HAS_MESSAGE = 32    /* the result is the text of a failure */
+};
+
+/* Two cache lines, then the inline argument, then the inline result. A task without a result, an
+ * observer or a name touches the first line only. */
 struct weir_future {
-    _Atomic uint64_t word;           /* atomic [F1] [F2] [F3] */
-    _Atomic uint32_t refs;           /* atomic [F4]: handles, plus one until the end is dealt with */
-    struct weir__lock lock;          /* protects the observers and callbacks */
-    struct weir__slab *slab;         /* immutable */
-    weir_task_fn *fn;                /* submitter until PENDING, then immutable */
-    void *arg;                       /* likewise; inline bytes, a heap copy, or the caller's own */
-    const char *name;                /* likewise; borrowed */
-    _Atomic int64_t submit_ns;       /* likewise; when it was accepted; a gauge to others */
-    int64_t start_by_ns;             /* likewise; WEIR_FOREVER: no such time */
-    void *result;                    /* claimer until ENDED, then immutable; NULL: none */
-    size_t result_size;              /* likewise; bytes */
+    _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t word; /* atomic [F1] [F2] [F3] */
+    _Atomic uint32_t refs;       /* atomic [F4]: handles, plus one until the end is dealt with */
+    struct weir__lock lock;      /* protects the observers and callbacks */
+    struct weir__slab *slab;     /* immutable */
+    weir_task_fn *fn;            /* submitter until PENDING, then immutable */
+    void *arg;                   /* likewise; inline bytes, a heap copy, or the caller's own */
+    _Atomic int64_t submit_ns;   /* likewise; when it was accepted; a gauge to others */
+    uint32_t index;              /* immutable; of the slot */
+    _Atomic uint32_t next_free;  /* slab's, while FREE */
+    int error;                   /* claimer until ENDED; the code of a failure, if it is one */
+    uint8_t status;              /* likewise; a weir_status */
+    uint8_t flags;               /* submitter, then claimer until ENDED, then immutable */
+
+    _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
+    size_t result_size;               /* likewise; bytes */
+    const char *name;                 /* submitter until PENDING; borrowed; valid by the flags */
+    int64_t start_by_ns;              /* likewise */
     struct weir__observer *observers; /* protected by: lock; in the order of registration */
     struct weir__callback *callbacks; /* protected by: lock; all but the first, newest first */
-    weir_done_fn *done;              /* protected by: lock; the first callback */
-    void *done_data;                 /* protected by: lock */
-    int error;                       /* claimer until ENDED; the code of a failure */
-    uint32_t index;                  /* immutable; of the slot */
-    _Atomic uint32_t next_free;      /* slab's, while FREE */
-    uint8_t status;                  /* claimer until ENDED; a weir_status */
-    bool arg_on_heap;                /* submitter, then claimer */
-    bool result_on_heap;             /* claimer */
-    bool has_message;                /* claimer; result holds the text of a failure */
+    weir_done_fn *done;               /* protected by: lock; the first callback */
+    void *done_data;                  /* protected by: lock */
 };
 
 /* What the future layer asks the layer above, which alone knows executors. */

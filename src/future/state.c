@@ -89,10 +89,9 @@ void weir__future_end(struct weir_future *future, weir_status status,
 {
     uint64_t word = weir__load_relaxed(&future->word); /* the state part is ours: RUNNING, CLAIMED */
     uint64_t step = WEIR__ENDED - weir__state(word);
-    if (future->arg_on_heap) {
+    if (future->flags & WEIR__ARG_ON_HEAP) {
         free(future->arg); /* what was submitted is released with the run, not with the future */
-        future->arg_on_heap = false;
-        future->arg = NULL;
+        future->flags &= (uint8_t)~WEIR__ARG_ON_HEAP;
     }
     future->status = (uint8_t)status;
     /* acq_rel: release [F2]; acquire [F3]: if OBSERVED is set, the observers are visible */
