@@ -58,6 +58,7 @@ int main(void)
 {
     weir_executor *executor;
     weir_future *gate_task, *cancelled;
+    char label[] = "inverse of 9";
     sem_t gate;
 
     sem_init(&gate, 0, 0);
@@ -72,7 +73,7 @@ int main(void)
     printf("poll: %s\n", weir_status_name(weir_future_wait(gate_task, 0)));
 
     cancelled = submit_inverse(executor, 9);
-    weir_future_on_done(cancelled, say_done, "inverse of 9");
+    weir_future_on_done(cancelled, say_done, label);
     printf("cancel: %s\n", weir_future_cancel(cancelled) ? "true" : "false");
     print_result("inverse of 9", cancelled);
 

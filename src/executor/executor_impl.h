@@ -66,8 +66,11 @@ struct weir__executor_ops {
     size_t (*worker_stats)(const weir_executor *, weir_worker_stats *out, size_t n);
 };
 
+struct weir__places;
+
 struct weir_executor {
     const struct weir__executor_ops *ops; /* immutable */
+    struct weir__places *places;          /* immutable; NULL: no workers */
     struct weir__slab *slab;              /* immutable */
     weir_policy policy;                   /* immutable */
     size_t limit;                         /* immutable; of the backlog */

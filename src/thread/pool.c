@@ -10,9 +10,6 @@
 
 #define IDLE_DEFAULT_NS (60 * WEIR_SECOND)
 
-/* Room above the limit for what must be admitted: a quarter of it, and at least this. */
-enum { MUST_ADMIT_LEAST = 64 };
-
 static bool renew(void *context, uint64_t hint)
 {
     struct weir__pool *pool = context;
@@ -28,10 +25,7 @@ static bool valid(void *context, uint64_t hint)
 static void tally(const void *owner, struct weir__tally *out)
 {
     struct weir__pool *pool = (struct weir__pool *)(uintptr_t)owner;
-    out->workers = weir__load_relaxed(&pool->live);        /* a gauge */
-    out->accepted = weir__load_acquire(&pool->accepted);   /* acquire [A3]: before what follows */
-    for (size_t i = 0; i < pool->cells; i++)
-        out->released += weir__load_acquire(&pool->cell[i].released); /* acquire [A2] */
+    weir__places_tally(&pool->base, out);
     size_t count = weir__load_acquire(&pool->worker_count); /* acquire [W1] */
     for (size_t i = 0; i < count; i++)
         weir__tally_add(out, &pool->workers[i]->counters);
@@ -64,26 +58,45 @@ static void describe(weir_executor *executor, weir_admission *admission)
     admission->oldest_wait_ns = stats.backlog ? oldest_wait_ns(weir__pool_of(executor)) : 0;
 }
 
+static void enqueue_locked(weir_executor *executor, struct weir_future *future, uint64_t hint,
+                           struct weir__wakes *wakes)
+{
+    struct weir__pool *pool = weir__pool_of(executor);
+    (void)future; /* the hint says it all */
+    weir__queue_push_locked(pool->queue, hint);
+    struct weir__worker *idle = weir__pool_take_idle_locked(pool);
+    if (idle)
+        weir__wakes_add(wakes, &idle->sleeper);
+}
+
+static struct weir_future *claim_oldest_locked(weir_executor *executor)
+{
+    struct weir__pool *pool = weir__pool_of(executor);
+    uint64_t hint;
+    while (weir__queue_pop(pool->queue, &hint)) {
+        struct weir_future *future = weir__slab_at(executor->slab, (uint32_t)hint);
+        if (weir__future_claim_hint(future, hint, WEIR__CLAIMED))
+            return future;
+    }
+    return NULL;
+}
+
+static const struct weir__places_ops places_ops = {
+    .size_up_locked = weir__pool_size_up_locked,
+    .enqueue_locked = enqueue_locked,
+    .claim_oldest_locked = claim_oldest_locked,
+};
+
 static void pool_close(weir_executor *executor)
 {
     struct weir__pool *pool = weir__pool_of(executor);
-    struct weir__worker *idle = NULL, *worker;
+    struct weir__wakes wakes = {NULL, NULL};
     weir__lock_take(&executor->lock);
-    struct weir__blocked *blocked = weir__pool_release_blocked_locked(pool, WEIR_ESHUTDOWN);
-    while ((worker = weir__pool_take_idle_locked(pool))) {
-        worker->next = idle;
-        idle = worker;
-    }
+    weir__places_turn_away_locked(executor, WEIR_ESHUTDOWN, &wakes);
+    weir__pool_wake_all_locked(pool, &wakes);
     weir__executor_check_quiet_locked(executor);
     weir__lock_release(&executor->lock);
-    weir__wake_blocked(blocked);
-    weir__wake_list(idle); /* they find the queue empty and the executor closed, and leave */
-}
-
-static uint64_t pool_cancel_queued(weir_executor *executor)
-{
-    return weir__pool_end_queued(weir__pool_of(executor), WEIR_ECANCELLED,
-                                 &executor->counters.cancelled);
+    weir__wakes_flush(&wakes); /* idle workers find the executor closed, and leave */
 }
 
 static bool pool_quiet_locked(const weir_executor *executor)
@@ -100,7 +113,7 @@ static void pool_free(struct weir__pool *pool)
         free(pool->workers[i]);
     }
     weir__queue_destroy(pool->queue);
-    weir__slab_flush(pool->base.slab, &pool->cache);
+    weir__slab_flush(pool->base.slab, &pool->places.cache);
     weir__executor_fini(&pool->base);
     free(pool);
 }
@@ -111,17 +124,6 @@ static void pool_destroy(weir_executor *executor)
     weir__lock_take(&executor->lock);
     weir__lock_release(&executor->lock);
     pool_free(weir__pool_of(executor));
-}
-
-static size_t pool_blocked(const weir_executor *executor)
-{
-    struct weir__pool *pool = (struct weir__pool *)(uintptr_t)weir__pool_of_const(executor);
-    return weir__load_relaxed(&pool->blocked); /* a gauge */
-}
-
-static size_t pool_capacity(const weir_executor *executor)
-{
-    return weir__pool_of_const(executor)->capacity;
 }
 
 static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats *out, size_t n)
@@ -144,19 +146,19 @@ static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats
 }
 
 static const struct weir__executor_ops pool_ops = {
-    .admit = weir__pool_admit,
-    .admit_waiting = weir__pool_admit_waiting,
-    .admit_displacing = weir__pool_admit_displacing,
+    .admit = weir__places_admit,
+    .admit_waiting = weir__places_admit_waiting,
+    .admit_displacing = weir__places_admit_displacing,
     .describe = describe,
-    .cancel = weir__pool_cancel,
+    .cancel = weir__places_cancel,
     .run_here = weir__worker_run_here,
     .close = pool_close,
-    .cancel_queued = pool_cancel_queued,
+    .cancel_queued = weir__places_cancel_queued,
     .quiet_locked = pool_quiet_locked,
     .destroy = pool_destroy,
     .tally = tally,
-    .blocked = pool_blocked,
-    .capacity = pool_capacity,
+    .blocked = weir__places_blocked,
+    .capacity = weir__places_capacity,
     .worker_stats = pool_worker_stats,
 };
 
@@ -186,11 +188,8 @@ static weir_status resolve(weir_thread_options *options)
 static void pool_init(struct weir__pool *pool, const weir_thread_options *options)
 {
     memset((char *)pool + sizeof pool->base, 0, sizeof *pool - sizeof pool->base);
-    size_t limit = pool->base.limit;
-    pool->capacity = limit + (limit / 4 > MUST_ADMIT_LEAST ? limit / 4 : MUST_ADMIT_LEAST);
-    pool->cells = 1;
-    while (pool->cells < options->workers && pool->cells < WEIR__CELLS)
-        pool->cells *= 2;
+    weir__places_init(&pool->places, &places_ops, pool->base.limit, options->workers);
+    pool->base.places = &pool->places;
     pool->stack_bytes = options->stack_bytes;
     pool->idle_ns = options->idle_ns;
     pool->grow_threshold = options->grow_threshold;
@@ -200,7 +199,8 @@ static void pool_init(struct weir__pool *pool, const weir_thread_options *option
     pool->worker_fini = options->worker_fini;
     pool->fini_data = options->fini_data;
     pool->min_workers = options->min_workers;
-    atomic_init(&pool->max_workers, options->workers);
+    pool->max_workers = options->workers;
+    weir__pool_note_growing_locked(pool); /* nobody else knows the pool yet */
 }
 
 /* Start the first threads. WEIR_OK if there is one, or none is wanted. */
@@ -208,9 +208,9 @@ static weir_status pool_start(struct weir__pool *pool)
 {
     weir_status status = WEIR_OK;
     weir__lock_take(&pool->base.lock);
-    while (status == WEIR_OK && weir__load_relaxed(&pool->live) < pool->min_workers)
+    while (status == WEIR_OK && weir__load_relaxed(&pool->places.live) < pool->min_workers)
         status = weir__pool_spawn_locked(pool);
-    if (weir__load_relaxed(&pool->live))
+    if (weir__load_relaxed(&pool->places.live))
         status = WEIR_OK;
     weir__lock_release(&pool->base.lock);
     return status;
@@ -233,7 +233,7 @@ weir_status weir_thread_executor_create_sized(weir_executor **out,
     }
     pool_init(pool, &own);
     struct weir__queue_truth truth = {renew, valid, pool};
-    pool->queue = weir__queue_create(own.workers + pool->capacity, truth);
+    pool->queue = weir__queue_create(own.workers + pool->places.capacity, truth);
     status = pool->queue ? pool_start(pool) : WEIR_ENOMEM;
     if (status != WEIR_OK) {
         int saved = errno;

@@ -23,10 +23,10 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
     struct weir__worker *worker;
     /* A thread that has departed may still be running destructors of its host's thread-specific
      * data: those are not waited for under the lock. */
-    for (struct weir__worker **link = &pool->vacant; (worker = *link); link = &worker->next) {
+    for (struct weir__worker **link = &pool->vacant; (worker = *link); link = &worker->vacant) {
         if (worker->joinable && pthread_tryjoin_np(worker->thread, NULL) != 0)
             continue;
-        *link = worker->next;
+        *link = worker->vacant;
         worker->joinable = false;
         worker->dismissed = false;
         return worker;
@@ -40,10 +40,22 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
     memset(worker, 0, sizeof *worker);
     worker->pool = pool;
     worker->index = count;
-    worker->cell = &pool->cell[count & (pool->cells - 1)];
+    worker->sleeper.wake = weir__worker_wake;
+    worker->cell = weir__places_cell(&pool->places, count);
     pool->workers[count] = worker;
     weir__store_release(&pool->worker_count, count + 1); /* release [W1]: the entry is there */
     return worker;
+}
+
+static bool by_rule(const struct weir__pool *pool)
+{
+    return pool->grow_threshold > 0;
+}
+
+void weir__pool_note_growing_locked(struct weir__pool *pool)
+{
+    bool growing = by_rule(pool) || weir__load_relaxed(&pool->places.live) < pool->max_workers;
+    weir__store_relaxed(&pool->places.growing, growing); /* lock held; a hint elsewhere */
 }
 
 weir_status weir__pool_spawn_locked(struct weir__pool *pool)
@@ -55,7 +67,7 @@ weir_status weir__pool_spawn_locked(struct weir__pool *pool)
             weir__thread_start(&worker->thread, pool->stack_bytes, weir__worker_main, worker);
     if (status != WEIR_OK) {
         if (worker) {
-            worker->next = pool->vacant;
+            worker->vacant = pool->vacant;
             pool->vacant = worker;
         }
         pool->spawn_retry_ns = weir__now_ns() + RETRY_NS;
@@ -64,8 +76,9 @@ weir_status weir__pool_spawn_locked(struct weir__pool *pool)
     }
     worker->joinable = true;
     pool->threads++;
-    size_t live = weir__add_relaxed(&pool->live, (size_t)1) + 1; /* lock held */
+    size_t live = weir__add_relaxed(&pool->places.live, (size_t)1) + 1; /* lock held */
     weir__counter_raise(&pool->base.counters.workers_peak, live);
+    weir__pool_note_growing_locked(pool);
     return WEIR_OK;
 }
 
@@ -82,53 +95,47 @@ enum weir__sizing weir__sizing_rule(size_t workers, size_t idle, size_t backlog,
     return WEIR__SIZE_KEEP;
 }
 
-static bool by_rule(const struct weir__pool *pool)
-{
-    return pool->grow_threshold > 0;
-}
-
 static enum weir__sizing decide_by_rule_locked(struct weir__pool *pool)
 {
-    size_t live = weir__load_relaxed(&pool->live); /* lock held */
-    size_t occupied = (size_t)weir__pool_occupied_locked(pool);
+    size_t live = weir__load_relaxed(&pool->places.live); /* lock held */
+    size_t occupied = (size_t)weir__places_occupied_locked(&pool->base);
     size_t idle = occupied < live ? live - occupied : 0;
     size_t backlog = occupied > live ? occupied - live : 0;
     return weir__sizing_rule(live, idle, backlog, pool->min_workers,
-                             weir__load_relaxed(&pool->max_workers), pool->grow_threshold,
+                             pool->max_workers, pool->grow_threshold,
                              pool->shrink_threshold);
 }
 
-/* Take an idle worker out for good. It is to be woken. Requires: lock. */
-static struct weir__worker *dismiss_idle_locked(struct weir__pool *pool)
+/* Send an idle worker away for good, the one that has been idle longest. Requires: lock. */
+static bool dismiss_idle_locked(struct weir__pool *pool, struct weir__wakes *wakes)
 {
     struct weir__worker *worker = pool->oldest_idle;
     if (!worker)
-        return NULL;
+        return false;
     weir__pool_unlist_idle_locked(pool, worker);
     worker->dismissed = true;
-    worker->next = NULL;
-    weir__sub_relaxed(&pool->live, (size_t)1); /* lock held */
-    return worker;
+    weir__wakes_add(wakes, &worker->sleeper);
+    weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held */
+    weir__pool_note_growing_locked(pool);
+    return true;
 }
 
-struct weir__worker *weir__pool_size_up_locked(struct weir__pool *pool)
+void weir__pool_size_up_locked(weir_executor *executor, struct weir__wakes *wakes)
 {
-    size_t live = weir__load_relaxed(&pool->live); /* lock held */
-    size_t max = weir__load_relaxed(&pool->max_workers);
-    if (WEIR__LIKELY(live >= max && !by_rule(pool)))
-        return NULL;
-    if (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
+    struct weir__pool *pool = weir__pool_of(executor);
+    size_t live = weir__load_relaxed(&pool->places.live); /* lock held */
+    if (weir__load_relaxed(&executor->life) != WEIR__OPEN ||
         (live && weir__now_ns() < pool->spawn_retry_ns))
-        return NULL;
+        return;
     if (by_rule(pool)) {
         enum weir__sizing decision = decide_by_rule_locked(pool);
         if (decision == WEIR__SIZE_GROW)
             weir__pool_spawn_locked(pool);
-        return decision == WEIR__SIZE_SHRINK ? dismiss_idle_locked(pool) : NULL;
-    }
-    if (weir__pool_occupied_locked(pool) >= live)
+        else if (decision == WEIR__SIZE_SHRINK)
+            dismiss_idle_locked(pool, wakes);
+    } else if (weir__places_occupied_locked(executor) >= live) {
         weir__pool_spawn_locked(pool); /* failing that, the task finds a place or does not */
-    return NULL;
+    }
 }
 
 /* A change of size is possible now. */
@@ -142,92 +149,90 @@ static weir_status check_pool_locked(struct weir__pool *pool)
 static weir_status spawn_minimum_locked(struct weir__pool *pool)
 {
     weir_status status = WEIR_OK;
-    while (status == WEIR_OK && weir__load_relaxed(&pool->live) < pool->min_workers)
+    while (status == WEIR_OK && weir__load_relaxed(&pool->places.live) < pool->min_workers)
         status = weir__pool_spawn_locked(pool);
     return status;
 }
 
-/* Idle workers beyond `keep`, taken out, to be woken. Requires: lock. */
-static struct weir__worker *dismiss_down_to_locked(struct weir__pool *pool, size_t keep)
+/* Send idle workers away until `keep` are left. Requires: lock. */
+static void dismiss_down_to_locked(struct weir__pool *pool, size_t keep, struct weir__wakes *wakes)
 {
-    struct weir__worker *list = NULL;
-    while (weir__load_relaxed(&pool->live) > keep &&
-           weir__pool_occupied_locked(pool) < weir__load_relaxed(&pool->live)) {
-        struct weir__worker *worker = dismiss_idle_locked(pool);
-        if (!worker)
-            break;
-        worker->next = list;
-        list = worker;
-    }
-    return list;
+    while (weir__load_relaxed(&pool->places.live) > keep && /* lock held */
+           weir__places_occupied_locked(&pool->base) < weir__load_relaxed(&pool->places.live))
+        if (!dismiss_idle_locked(pool, wakes))
+            return;
+}
+
+static bool is_pool(const weir_executor *executor)
+{
+    return executor && executor->ops->run_here == weir__worker_run_here;
+}
+
+static weir_status resize_locked(struct weir__pool *pool, size_t min_workers, size_t workers,
+                                 struct weir__wakes *wakes)
+{
+    weir_status status = check_pool_locked(pool);
+    if (status != WEIR_OK)
+        return status;
+    if (!weir__queue_enlarge_locked(pool->queue, workers + pool->places.capacity))
+        return WEIR_ENOMEM;
+    pool->min_workers = min_workers;
+    pool->max_workers = workers;
+    weir__pool_note_growing_locked(pool);
+    status = spawn_minimum_locked(pool);
+    dismiss_down_to_locked(pool, workers, wakes);
+    /* relaxed: those that are busy look after their task, under the lock */
+    weir__store_relaxed(&pool->surplus, weir__load_relaxed(&pool->places.live) > workers);
+    weir__places_grant_locked(&pool->base, wakes); /* more workers are more places */
+    return status;
 }
 
 weir_status weir_thread_executor_resize(weir_executor *executor, size_t min_workers, size_t workers)
 {
-    if (!executor || executor->ops->run_here != weir__worker_run_here || workers == 0 ||
-        workers > WEIR_WORKERS_MAX || min_workers > workers)
+    if (!is_pool(executor) || workers == 0 || workers > WEIR_WORKERS_MAX || min_workers > workers)
         return WEIR_EINVAL;
     if (weir__forked(weir__slab_guard(executor->slab)))
         return WEIR_EFORKED;
-    struct weir__pool *pool = weir__pool_of(executor);
-    struct weir__worker *dismissed = NULL;
-    struct weir__blocked *granted = NULL;
+    struct weir__wakes wakes = {NULL, NULL};
     weir__lock_take(&executor->lock);
-    weir_status status = check_pool_locked(pool);
-    if (status == WEIR_OK && !weir__queue_enlarge_locked(pool->queue, workers + pool->capacity))
-        status = WEIR_ENOMEM;
-    if (status == WEIR_OK) {
-        pool->min_workers = min_workers;
-        weir__store_relaxed(&pool->max_workers, workers); /* lock held */
-        status = spawn_minimum_locked(pool);
-        dismissed = dismiss_down_to_locked(pool, workers);
-        weir__store_relaxed(&pool->surplus, weir__load_relaxed(&pool->live) > workers);
-    }
-    /* More workers are more places. */
-    struct weir__worker *wake = weir__pool_grant_locked(pool, &granted);
+    weir_status status = resize_locked(weir__pool_of(executor), min_workers, workers, &wakes);
     weir__lock_release(&executor->lock);
-    weir__wake_list(dismissed);
-    weir__wake_list(wake);
-    weir__wake_blocked(granted);
+    weir__wakes_flush(&wakes);
+    return status;
+}
+
+static weir_status maintain_locked(struct weir__pool *pool, struct weir__wakes *wakes)
+{
+    weir_status status = check_pool_locked(pool);
+    if (status == WEIR_OK && !by_rule(pool)) {
+        status = spawn_minimum_locked(pool);
+        dismiss_down_to_locked(pool, pool->min_workers, wakes);
+        return status;
+    }
+    while (status == WEIR_OK) {
+        enum weir__sizing decision = decide_by_rule_locked(pool);
+        if (decision == WEIR__SIZE_GROW)
+            status = weir__pool_spawn_locked(pool);
+        else if (decision == WEIR__SIZE_KEEP || !dismiss_idle_locked(pool, wakes))
+            break;
+    }
     return status;
 }
 
 weir_status weir_thread_executor_maintain(weir_executor *executor, size_t *workers)
 {
-    if (!executor || executor->ops->run_here != weir__worker_run_here)
+    if (!is_pool(executor))
         return WEIR_EINVAL;
     if (weir__forked(weir__slab_guard(executor->slab)))
         return WEIR_EFORKED;
     struct weir__pool *pool = weir__pool_of(executor);
-    struct weir__worker *dismissed = NULL;
-    struct weir__blocked *granted;
+    struct weir__wakes wakes = {NULL, NULL};
     weir__lock_take(&executor->lock);
-    weir_status status = check_pool_locked(pool);
-    while (status == WEIR_OK) {
-        if (!by_rule(pool)) {
-            status = spawn_minimum_locked(pool);
-            dismissed = dismiss_down_to_locked(pool, pool->min_workers);
-            break;
-        }
-        enum weir__sizing decision = decide_by_rule_locked(pool);
-        struct weir__worker *worker = NULL;
-        if (decision == WEIR__SIZE_GROW)
-            status = weir__pool_spawn_locked(pool);
-        else if (decision == WEIR__SIZE_SHRINK)
-            worker = dismiss_idle_locked(pool);
-        if (worker) {
-            worker->next = dismissed;
-            dismissed = worker;
-        } else if (decision != WEIR__SIZE_GROW) {
-            break;
-        }
-    }
+    weir_status status = maintain_locked(pool, &wakes);
     if (workers)
-        *workers = weir__load_relaxed(&pool->live); /* lock held */
-    struct weir__worker *wake = weir__pool_grant_locked(pool, &granted);
+        *workers = weir__load_relaxed(&pool->places.live); /* lock held */
+    weir__places_grant_locked(executor, &wakes); /* more workers are more places */
     weir__lock_release(&executor->lock);
-    weir__wake_list(dismissed);
-    weir__wake_list(wake);
-    weir__wake_blocked(granted);
+    weir__wakes_flush(&wakes);
     return status;
 }

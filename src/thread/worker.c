@@ -16,7 +16,7 @@
  * A worker that was woken may find its task taken by another one that came by: then it enlists
  * again. A task never waits for the worker that was woken for it.
  *
- * The worker is idle for the accounts (admission.c) from the moment it gives the place of its task
+ * The worker is idle for the accounts (executor/places.c) from the moment it gives the place of its task
  * back, before it runs the callbacks of the future; what is submitted then is taken by others, or by
  * it when it has done with them.
  *
@@ -43,8 +43,7 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
         /* relaxed: numbers of their own, one writer */
         weir__store_relaxed(&worker->busy_ns, weir__load_relaxed(&worker->busy_ns) + run_ns);
         weir__store_relaxed(&worker->running_since_ns, (int64_t)0);
-        weir__add_seq_cst(&worker->cell->released, (uint64_t)1); /* seq_cst [A1] */
-        weir__pool_place_freed(worker->pool);
+        weir__places_release(task->executor, worker->cell);
     }
     weir__future_end(future, status, &worker->cache);
 }
@@ -56,13 +55,12 @@ static void run_claimed(struct weir__worker *worker, struct weir_future *future,
     int64_t now_ns = weir__now_ns();
     if (WEIR__UNLIKELY(future->flags & WEIR__TIMED) && now_ns > future->start_by_ns) {
         weir__add_seq_cst(&pool->base.counters.expired, (uint64_t)1); /* seq_cst [A1] */
-        weir__pool_place_freed(pool);
+        weir__places_freed(&pool->base);
         weir__future_end(future, WEIR_EEXPIRED, &worker->cache);
         return;
     }
     if (nested) {
-        weir__add_seq_cst(&worker->cell->released, (uint64_t)1); /* seq_cst [A1] */
-        weir__pool_place_freed(pool);
+        weir__places_release(&pool->base, worker->cell);
     } else {
         weir__store_relaxed(&worker->running_since_ns, now_ns); /* for statistics */
     }
@@ -87,15 +85,9 @@ bool weir__worker_run_here(weir_executor *executor, void *worker, struct weir_fu
     return true;
 }
 
-bool weir__pool_cancel(weir_executor *executor, struct weir_future *future)
+void weir__worker_wake(struct weir__sleeper *sleeper)
 {
-    struct weir__pool *pool = weir__pool_of(executor);
-    if (!weir__future_claim(future, WEIR__CLAIMED))
-        return false;
-    weir__add_seq_cst(&executor->counters.cancelled, (uint64_t)1); /* seq_cst [A1] */
-    weir__pool_place_freed(pool);
-    weir__future_end(future, WEIR_ECANCELLED, NULL);
-    return true;
+    weir__unpark(&WEIR__CONTAINER_OF(sleeper, struct weir__worker, sleeper)->parker);
 }
 
 static void enlist_idle_locked(struct weir__pool *pool, struct weir__worker *worker)
@@ -122,31 +114,40 @@ struct weir__worker *weir__pool_take_idle_locked(struct weir__pool *pool)
     return worker;
 }
 
+void weir__pool_wake_all_locked(struct weir__pool *pool, struct weir__wakes *wakes)
+{
+    struct weir__worker *worker;
+    while ((worker = weir__pool_take_idle_locked(pool)))
+        weir__wakes_add(wakes, &worker->sleeper);
+}
+
 /* One of the workers that take tasks is to go. Requires: lock. */
 static void retire_locked(struct weir__pool *pool)
 {
-    weir__sub_relaxed(&pool->live, (size_t)1); /* lock held; read elsewhere as a hint */
+    weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held; read elsewhere as a hint */
+    weir__pool_note_growing_locked(pool);
 }
 
 static bool is_surplus_locked(struct weir__pool *pool)
 {
-    size_t live = weir__load_relaxed(&pool->live), max = weir__load_relaxed(&pool->max_workers);
-    weir__store_relaxed(&pool->surplus, live > max + 1); /* others go on looking, this one goes */
-    return live > max;
+    size_t live = weir__load_relaxed(&pool->places.live); /* lock held */
+    /* relaxed: others go on looking, this one goes */
+    weir__store_relaxed(&pool->surplus, live > pool->max_workers + 1);
+    return live > pool->max_workers;
 }
 
 /* Whether an idle worker that was not needed for a while can go. Requires: lock. */
 static bool may_shrink_locked(struct weir__pool *pool)
 {
-    size_t live = weir__load_relaxed(&pool->live);
-    return live > pool->min_workers && weir__pool_occupied_locked(pool) < live;
+    size_t live = weir__load_relaxed(&pool->places.live); /* lock held */
+    return live > pool->min_workers && weir__places_occupied_locked(&pool->base) < live;
 }
 
 /* How long to sleep. Requires: lock. */
 static int64_t idle_deadline_locked(struct weir__pool *pool)
 {
     bool by_rule = pool->grow_threshold > 0;
-    if (by_rule || weir__load_relaxed(&pool->live) <= pool->min_workers)
+    if (by_rule || weir__load_relaxed(&pool->places.live) <= pool->min_workers)
         return WEIR_FOREVER;
     return weir__deadline_after(pool->idle_ns);
 }
@@ -235,7 +236,7 @@ static void depart(struct weir__worker *worker)
     weir__thread_is_worker(NULL, NULL);
     weir__lock_take(&pool->base.lock);
     pool->threads--;
-    worker->next = pool->vacant;
+    worker->vacant = pool->vacant;
     pool->vacant = worker;
     weir__executor_check_quiet_locked(&pool->base);
     weir__lock_release(&pool->base.lock);
@@ -258,10 +259,10 @@ static void unwound(void *argument)
     bool replaced = weir__pool_spawn_locked(pool) == WEIR_OK;
     if (replaced)
         weir__add_relaxed(&pool->base.counters.respawned, (uint64_t)1); /* a number of its own */
-    bool stranded = weir__load_relaxed(&pool->live) == 0;
+    bool stranded = weir__load_relaxed(&pool->places.live) == 0;
     weir__lock_release(&pool->base.lock);
     if (stranded)
-        weir__pool_end_queued(pool, WEIR_EBROKEN, &pool->base.counters.stranded);
+        weir__places_end_queued(&pool->base, WEIR_EBROKEN, &pool->base.counters.stranded);
     depart(worker);
 }
 
@@ -272,16 +273,12 @@ static void break_executor(struct weir__pool *pool)
     if (weir__load_relaxed(&pool->base.life) == WEIR__OPEN) /* lock held */
         weir__store_relaxed(&pool->base.life, (uint32_t)WEIR__BROKEN);
     retire_locked(pool);
-    struct weir__blocked *blocked = weir__pool_release_blocked_locked(pool, WEIR_EBROKEN);
-    struct weir__worker *idle = NULL, *worker;
-    while ((worker = weir__pool_take_idle_locked(pool))) {
-        worker->next = idle;
-        idle = worker;
-    }
+    struct weir__wakes wakes = {NULL, NULL};
+    weir__places_turn_away_locked(&pool->base, WEIR_EBROKEN, &wakes);
+    weir__pool_wake_all_locked(pool, &wakes);
     weir__lock_release(&pool->base.lock);
-    weir__wake_blocked(blocked);
-    weir__wake_list(idle); /* they find the executor broken, and leave */
-    weir__pool_end_queued(pool, WEIR_EBROKEN, &pool->base.counters.stranded);
+    weir__wakes_flush(&wakes); /* idle workers find the executor broken, and leave */
+    weir__places_end_queued(&pool->base, WEIR_EBROKEN, &pool->base.counters.stranded);
 }
 
 void *weir__worker_main(void *argument)

@@ -1,0 +1,146 @@
+/* Giving places out, and taking tasks back out of the backlog. */
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "executor/places.h"
+#include "future/future_impl.h"
+
+/* Without the lock: true only if at some moment during the call all places were taken. Accepted is
+ * read first, so what is freed meanwhile only makes the difference smaller. */
+static bool looks_full(weir_executor *executor)
+{
+    struct weir__places *places = executor->places;
+    if (weir__load_relaxed(&places->growing)) /* another worker may be started: take the lock */
+        return false;
+    size_t there_are = weir__load_relaxed(&places->live) + executor->limit;
+    struct weir__tally tally = {0};
+    weir__places_tally(executor, &tally); /* accepted, then released [A3] */
+    struct weir__counters *counters = &executor->counters;
+    /* acquire [A2], each: read after accepted */
+    uint64_t gone = weir__load_acquire(&counters->cancelled) +
+                    weir__load_acquire(&counters->expired) +
+                    weir__load_acquire(&counters->displaced) +
+                    weir__load_acquire(&counters->stranded);
+    /* What came and went after accepted was read makes the difference negative: not full. */
+    return (int64_t)(tally.accepted - tally.released - gone) >= (int64_t)there_are;
+}
+
+/* Take a slot and queue the request in it. Requires: lock, a place. */
+static weir_status accept_locked(weir_executor *executor, struct weir__request *request,
+                                 int64_t now_ns, struct weir_future **out,
+                                 struct weir__wakes *wakes)
+{
+    struct weir_future *future = weir__slab_take(executor->slab, &executor->places->cache);
+    if (!future)
+        return WEIR_ENOMEM;
+    weir__request_fill(request, future, now_ns);
+    *out = future;
+    weir__places_enqueue_locked(executor, future, request->refs, wakes);
+    return WEIR_OK;
+}
+
+/* Take a place if there is one for this request, and queue it. Requires: lock. */
+static weir_status try_accept_locked(weir_executor *executor, struct weir__request *request,
+                                     int64_t now_ns, struct weir_future **out,
+                                     struct weir__wakes *wakes)
+{
+    bool within = weir__places_free_locked(executor, executor->limit);
+    if (request->must ? !within && !weir__places_free_locked(executor, executor->places->capacity)
+                      : !within || executor->places->first_blocked)
+        return WEIR_EREJECTED;
+    weir_status status = accept_locked(executor, request, now_ns, out, wakes);
+    if (WEIR__UNLIKELY(!within) && status == WEIR_OK)
+        weir__counter_bump(&executor->counters.must_admitted, 1); /* lock held */
+    return status;
+}
+
+weir_status weir__places_admit(weir_executor *executor, struct weir__request *request,
+                               struct weir_future **out)
+{
+    struct weir__places *places = executor->places;
+    /* relaxed: a closed executor says so under the lock */
+    if (!request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN && looks_full(executor))
+        return WEIR_EREJECTED;
+    int64_t now_ns = weir__now_ns();
+    struct weir__wakes wakes = {NULL, NULL};
+    weir__lock_take(&executor->lock);
+    if (WEIR__UNLIKELY(weir__load_relaxed(&places->growing))) /* lock held */
+        places->ops->size_up_locked(executor, &wakes);
+    weir_status status = weir__places_open_locked(executor);
+    if (WEIR__LIKELY(status == WEIR_OK))
+        status = try_accept_locked(executor, request, now_ns, out, &wakes);
+    weir__lock_release(&executor->lock);
+    weir__wakes_flush(&wakes);
+    return status;
+}
+
+weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__request *request,
+                                          struct weir_future **out)
+{
+    struct weir__places *places = executor->places;
+    int64_t now_ns = weir__now_ns();
+    struct weir__wakes wakes = {NULL, NULL};
+    struct weir_future *oldest = NULL;
+    weir__lock_take(&executor->lock);
+    if (weir__load_relaxed(&places->growing)) /* lock held */
+        places->ops->size_up_locked(executor, &wakes);
+    weir_status status = weir__places_open_locked(executor);
+    /* Only a backlog can be displaced, not what is on its way to an idle worker. */
+    if (status == WEIR_OK &&
+        weir__places_occupied_locked(executor) > weir__load_relaxed(&places->live))
+        oldest = places->ops->claim_oldest_locked(executor);
+    if (oldest)
+        weir__add_seq_cst(&executor->counters.displaced, (uint64_t)1); /* seq_cst [A1] */
+    if (status == WEIR_OK)
+        status = weir__places_free_locked(executor, executor->limit)
+                     ? accept_locked(executor, request, now_ns, out, &wakes)
+                     : WEIR_EREJECTED;
+    weir__lock_release(&executor->lock);
+    weir__wakes_flush(&wakes);
+    if (oldest && status != WEIR_OK)
+        weir__places_freed(executor); /* before its end can be seen */
+    if (oldest)
+        weir__future_end(oldest, WEIR_EDISCARDED, NULL);
+    return status;
+}
+
+bool weir__places_cancel(weir_executor *executor, struct weir_future *future)
+{
+    if (!weir__future_claim(future, WEIR__CLAIMED))
+        return false;
+    weir__add_seq_cst(&executor->counters.cancelled, (uint64_t)1); /* seq_cst [A1] */
+    weir__places_freed(executor);
+    weir__future_end(future, WEIR_ECANCELLED, NULL);
+    return true;
+}
+
+uint64_t weir__places_end_queued(weir_executor *executor, weir_status status,
+                                 weir__counter *counter)
+{
+    uint64_t ended = 0;
+    for (;;) {
+        weir__lock_take(&executor->lock);
+        struct weir_future *future = executor->places->ops->claim_oldest_locked(executor);
+        weir__lock_release(&executor->lock);
+        if (!future)
+            return ended;
+        ended++;
+        weir__add_seq_cst(counter, (uint64_t)1); /* seq_cst [A1] */
+        weir__places_freed(executor);
+        weir__future_end(future, status, NULL);
+    }
+}
+
+uint64_t weir__places_cancel_queued(weir_executor *executor)
+{
+    return weir__places_end_queued(executor, WEIR_ECANCELLED, &executor->counters.cancelled);
+}
+
+size_t weir__places_blocked(const weir_executor *executor)
+{
+    return weir__load_relaxed(&executor->places->blocked); /* a gauge */
+}
+
+size_t weir__places_capacity(const weir_executor *executor)
+{
+    return executor->places->capacity;
+}

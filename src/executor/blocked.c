@@ -1,0 +1,129 @@
+/* Waiting for a place, first come first served.
+ *
+ * A submitter that waits puts its task, ready to be queued, into a list. Whoever frees a place and
+ * sees that somebody waits ([A1], places.c) takes the lock and queues the first waiting task
+ * itself, then wakes its submitter: one wake-up a place, nothing to be lost between the wake-up and
+ * the next try, nobody overtakes. Newcomers do not pass the list (admit.c).
+ *
+ * Under the lock, a waiter is in the list, or settled: never both, never neither. Who settles it
+ * owes it one token; a waiter whose time runs out looks under the lock which of the two it is, and
+ * takes the token if it is owed one, so that nobody touches its stack after it has returned.
+ *
+ * tests: conformance (order, time-out, shutdown), unit.schedule (block, grant, time-out, close) */
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "executor/places.h"
+#include "future/future_impl.h"
+#include "sync/parker.h"
+
+/* A submitter that waits for a place, on its own stack. */
+struct weir__blocked {
+    struct weir__sleeper sleeper;
+    struct weir__blocked *next, *previous; /* protected by: lock */
+    struct weir_future *future;            /* filled in, to be queued by whoever has a place */
+    uint32_t refs;                         /* for the future when it is published */
+    bool settled;                          /* protected by: lock; status is set, a token comes */
+    weir_status status;                    /* protected by: lock, until settled */
+    struct weir__parker parker;
+};
+
+static void wake_blocked(struct weir__sleeper *sleeper)
+{
+    weir__unpark(&WEIR__CONTAINER_OF(sleeper, struct weir__blocked, sleeper)->parker);
+}
+
+static void append_locked(struct weir__places *places, struct weir__blocked *blocked)
+{
+    blocked->next = NULL;
+    blocked->previous = places->last_blocked;
+    *(blocked->previous ? &blocked->previous->next : &places->first_blocked) = blocked;
+    places->last_blocked = blocked;
+}
+
+static void remove_locked(struct weir__places *places, struct weir__blocked *blocked)
+{
+    *(blocked->previous ? &blocked->previous->next : &places->first_blocked) = blocked->next;
+    *(blocked->next ? &blocked->next->previous : &places->last_blocked) = blocked->previous;
+    weir__sub_relaxed(&places->blocked, (size_t)1); /* only the addition has to be ordered [A1] */
+}
+
+static void settle_locked(struct weir__places *places, struct weir__blocked *blocked,
+                          weir_status status, struct weir__wakes *wakes)
+{
+    remove_locked(places, blocked);
+    blocked->settled = true;
+    blocked->status = status;
+    weir__wakes_add(wakes, &blocked->sleeper);
+}
+
+void weir__places_grant_locked(weir_executor *executor, struct weir__wakes *wakes)
+{
+    struct weir__places *places = executor->places;
+    while (places->first_blocked && weir__places_free_locked(executor, executor->limit)) {
+        struct weir__blocked *blocked = places->first_blocked;
+        weir__store_relaxed(&blocked->future->submit_ns, weir__now_ns()); /* published [F1] */
+        weir__places_enqueue_locked(executor, blocked->future, blocked->refs, wakes);
+        settle_locked(places, blocked, WEIR_OK, wakes);
+    }
+}
+
+void weir__places_turn_away_locked(weir_executor *executor, weir_status status,
+                                   struct weir__wakes *wakes)
+{
+    struct weir__places *places = executor->places;
+    while (places->first_blocked)
+        settle_locked(places, places->first_blocked, status, wakes);
+}
+
+/* Wait until settled. */
+static weir_status wait_settled(weir_executor *executor, struct weir__blocked *blocked,
+                                int64_t deadline_ns)
+{
+    if (weir__park(&blocked->parker, deadline_ns))
+        return blocked->status;
+    weir__lock_take(&executor->lock);
+    bool settled = blocked->settled;
+    if (!settled) {
+        remove_locked(executor->places, blocked);
+        blocked->status = WEIR_ETIMEDOUT;
+    }
+    weir__lock_release(&executor->lock);
+    if (settled) /* between our time-out and the lock: its token is on the way */
+        weir__park(&blocked->parker, WEIR_FOREVER);
+    return blocked->status;
+}
+
+weir_status weir__places_admit_waiting(weir_executor *executor, struct weir__request *request,
+                                       int64_t deadline_ns, struct weir_future **out)
+{
+    struct weir__places *places = executor->places;
+    struct weir__wakes wakes = {NULL, NULL};
+    struct weir__blocked blocked = {.sleeper.wake = wake_blocked, .refs = request->refs};
+    blocked.future = weir__slab_take(executor->slab, NULL);
+    if (!blocked.future)
+        return WEIR_ENOMEM;
+    weir__request_fill(request, blocked.future, 0);
+
+    weir__lock_take(&executor->lock);
+    weir_status status = weir__places_open_locked(executor);
+    if (status == WEIR_OK) {
+        weir__add_seq_cst(&places->blocked, (size_t)1); /* seq_cst [A1]: before the next look */
+        append_locked(places, &blocked);
+        /* A place may have come free since the caller looked: then the first in the list has it,
+         * perhaps this one. Look at the counters themselves, not at what was seen last. */
+        weir__places_occupied_locked(executor);
+        weir__places_grant_locked(executor, &wakes);
+    }
+    weir__lock_release(&executor->lock);
+    weir__wakes_flush(&wakes);
+
+    if (status == WEIR_OK)
+        status = wait_settled(executor, &blocked, deadline_ns);
+    if (status == WEIR_OK) {
+        *out = blocked.future;
+        return WEIR_OK;
+    }
+    weir__future_adopt(blocked.future, 1, WEIR__CLAIMED); /* never was a task: free it */
+    weir__future_end(blocked.future, status, NULL);
+    return status;
+}

@@ -1,0 +1,154 @@
+/* Places: who may enter, exactly.
+ *
+ * A task occupies a place from its acceptance until its worker is free for another one. With W
+ * workers and limit L there are W + L places: W tasks that run, or are about to, and L of backlog.
+ * So a standing start admits a burst of W + L whatever the workers are doing: a task handed to an
+ * idle worker that has not woken up yet occupies that worker's place, not one of the backlog.
+ *
+ *   accepted  places given out, ever. Written under the lock only.
+ *   freed     places given back, ever: by each worker when a task ends (cell->released), and by
+ *             whoever ends a task that has not started (cancelled, expired, displaced, stranded).
+ *   occupied = accepted - freed
+ *
+ * Both only grow. A submitter adds under the lock, after it has seen occupied < W + L; everybody
+ * else only makes occupied smaller. Hence it never exceeds W + L, for any number of racing
+ * submitters. And no place is lost: each is given back before the end of its task can be seen, so
+ * whoever has waited for a future finds its place free.
+ *
+ * Sums are expensive (one cache line for each group of workers), so submitters remember what they
+ * saw last (freed_seen, a lower bound, so that occupied is over- and never underestimated) and look
+ * again only when that says full. Far from the limit, a submission touches no line that a worker
+ * writes but the queue's.
+ *
+ * A task that its waiter takes out of the backlog gives its place back when it starts: the worker's
+ * place is taken already by the task below.
+ *
+ * [A1] No place is forgotten: the freeing side adds to its counter and then reads `blocked`; the
+ *      waiting side (blocked.c) adds to `blocked` and then reads the counters. All four are
+ *      sequentially consistent, so one of the two sees the other: either the freeing side comes to
+ *      the list, or the waiting side finds the place itself.
+ *
+ * If a thread stops between any two lines: with the lock held, submitters wait for a time slice
+ * (sync/queue.c). A worker between the end of a function and its counter: its place is still taken,
+ * rightly. Between its counter and the look at `blocked`: a place is free and the first waiter
+ * sleeps on; whoever frees the next place, or comes to wait, passes both on.
+ *
+ * tests: conformance (burst, blocking order, cancel and resubmit), stress (the bound under racing
+ * submitters), unit.schedule (interleavings). */
+#include "executor/places.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "future/future_impl.h"
+
+/* Room above the limit for what must be admitted: a quarter of it, and at least this. */
+enum { MUST_ADMIT_LEAST = 64 };
+
+void weir__places_init(struct weir__places *places, const struct weir__places_ops *ops,
+                       size_t limit, size_t workers)
+{
+    memset(places, 0, sizeof *places);
+    places->ops = ops;
+    places->capacity = limit + (limit / 4 > MUST_ADMIT_LEAST ? limit / 4 : MUST_ADMIT_LEAST);
+    places->cells = 1;
+    while (places->cells < workers && places->cells < WEIR__CELLS)
+        places->cells *= 2;
+}
+
+struct weir__cell *weir__places_cell(struct weir__places *places, size_t worker)
+{
+    return &places->cell[worker & (places->cells - 1)];
+}
+
+/* Places given back, now. Any thread. */
+static uint64_t sum_freed(weir_executor *executor)
+{
+    struct weir__places *places = executor->places;
+    struct weir__counters *counters = &executor->counters;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < places->cells; i++)
+        sum += weir__load_seq_cst(&places->cell[i].released); /* seq_cst [A1] */
+    sum += weir__load_seq_cst(&counters->cancelled);          /* seq_cst [A1], and the next */
+    sum += weir__load_seq_cst(&counters->expired);
+    sum += weir__load_seq_cst(&counters->displaced);
+    sum += weir__load_seq_cst(&counters->stranded);
+    return sum;
+}
+
+/* The places occupied as they were last seen, which may be too many. Requires: lock. */
+static uint64_t occupied_guess_locked(struct weir__places *places)
+{
+    return weir__load_relaxed(&places->accepted) - places->freed_seen; /* the lock is held */
+}
+
+uint64_t weir__places_occupied_locked(weir_executor *executor)
+{
+    executor->places->freed_seen = sum_freed(executor);
+    return occupied_guess_locked(executor->places);
+}
+
+bool weir__places_free_locked(weir_executor *executor, size_t backlog)
+{
+    struct weir__places *places = executor->places;
+    uint64_t there_are = weir__load_relaxed(&places->live) + backlog; /* the lock is held */
+    return occupied_guess_locked(places) < there_are ||
+           weir__places_occupied_locked(executor) < there_are;
+}
+
+weir_status weir__places_open_locked(weir_executor *executor)
+{
+    uint32_t life = weir__load_relaxed(&executor->life); /* the lock is held */
+    if (WEIR__UNLIKELY(life != WEIR__OPEN))
+        return weir__life_status(life);
+    return weir__load_relaxed(&executor->places->live) ? WEIR_OK : WEIR_ESYS;
+}
+
+/* The place that was just taken may have made the backlog larger than ever. Requires: lock. */
+static void note_peak_locked(weir_executor *executor)
+{
+    struct weir__places *places = executor->places;
+    weir__counter *peak = &executor->counters.backlog_peak;
+    uint64_t known = weir__load_relaxed(&places->live) + weir__load_relaxed(peak); /* lock held */
+    if (occupied_guess_locked(places) <= known)
+        return;
+    uint64_t occupied = weir__places_occupied_locked(executor);
+    if (occupied > known)
+        weir__store_relaxed(peak, occupied - weir__load_relaxed(&places->live)); /* lock held */
+}
+
+void weir__places_enqueue_locked(weir_executor *executor, struct weir_future *future, uint32_t refs,
+                                 struct weir__wakes *wakes)
+{
+    /* release [A3]: a snapshot that sees this task's end sees its acceptance; lock held */
+    weir__counter_bump(&executor->places->accepted, 1);
+    uint64_t hint = weir__future_publish(future, refs);
+    executor->places->ops->enqueue_locked(executor, future, hint, wakes);
+    note_peak_locked(executor);
+}
+
+void weir__places_freed(weir_executor *executor)
+{
+    if (WEIR__LIKELY(weir__load_seq_cst(&executor->places->blocked) == 0)) /* seq_cst [A1] */
+        return;
+    struct weir__wakes wakes = {NULL, NULL};
+    weir__lock_take(&executor->lock);
+    weir__places_grant_locked(executor, &wakes);
+    weir__lock_release(&executor->lock);
+    weir__wakes_flush(&wakes);
+}
+
+void weir__places_release(weir_executor *executor, struct weir__cell *cell)
+{
+    weir__add_seq_cst(&cell->released, (uint64_t)1); /* seq_cst [A1] */
+    weir__places_freed(executor);
+}
+
+void weir__places_tally(const weir_executor *executor, struct weir__tally *out)
+{
+    struct weir__places *places = executor->places;
+    out->workers = weir__load_relaxed(&places->live);      /* a gauge */
+    out->accepted = weir__load_acquire(&places->accepted); /* acquire [A3]: before what follows */
+    for (size_t i = 0; i < places->cells; i++)
+        out->released += weir__load_acquire(&places->cell[i].released); /* acquire [A2] */
+}

@@ -1,0 +1,94 @@
+/* The places of an executor with workers: who may enter, exactly. See places.c. */
+#ifndef WEIR_EXECUTOR_PLACES_H
+#define WEIR_EXECUTOR_PLACES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "executor/executor_impl.h"
+#include "executor/wakes.h"
+
+enum { WEIR__CELLS = 16 };
+
+/* Places given back by the workers that share the cell, ever. */
+struct weir__cell {
+    _Alignas(WEIR__CACHE_LINE) weir__counter released; /* atomic [A1] */
+};
+
+/* What the kind of executor does with tasks that have a place. All are called under the lock; who is
+ * to be woken goes into the list. */
+struct weir__places_ops {
+    /* Before a submission: start or stop a worker, if that is called for. */
+    void (*size_up_locked)(weir_executor *, struct weir__wakes *);
+    /* Take over a task that is PENDING. Cannot fail: it has a place. */
+    void (*enqueue_locked)(weir_executor *, struct weir_future *, uint64_t hint,
+                           struct weir__wakes *);
+    /* Take out the oldest task that is pending, CLAIMED now; NULL: none. */
+    struct weir_future *(*claim_oldest_locked)(weir_executor *);
+};
+
+struct weir__blocked;
+
+struct weir__places {
+    const struct weir__places_ops *ops; /* immutable */
+    size_t capacity;                    /* immutable; tasks above the workers, must-admit included */
+    size_t cells;                       /* immutable; in use, a power of two */
+
+    /* Protected by: the executor's lock. Atomic ones are read elsewhere. */
+    _Alignas(WEIR__CACHE_LINE) weir__counter accepted; /* atomic [A3]; places given out, ever */
+    uint64_t freed_seen;           /* places known to have been given back: a lower bound */
+    struct weir__slab_cache cache; /* slots at hand for submissions */
+    struct weir__blocked *first_blocked, *last_blocked;
+    _Atomic size_t live;           /* atomic, relaxed; workers that take tasks */
+    _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
+
+    _Alignas(WEIR__CACHE_LINE) _Atomic size_t blocked; /* atomic [A1]; submitters in the list */
+    struct weir__cell cell[WEIR__CELLS];
+};
+
+/* limit: of the backlog; workers: the most there are likely to be. */
+void weir__places_init(struct weir__places *, const struct weir__places_ops *, size_t limit,
+                       size_t workers);
+/* The cell of a worker. */
+struct weir__cell *weir__places_cell(struct weir__places *, size_t worker);
+
+/* Places given out and not given back, exactly, as far as this thread can know. Requires: lock. */
+uint64_t weir__places_occupied_locked(weir_executor *);
+/* Whether so much backlog leaves one more place. Requires: lock. */
+bool weir__places_free_locked(weir_executor *, size_t backlog);
+/* Whether anything can be accepted at all. Requires: lock. */
+weir_status weir__places_open_locked(weir_executor *);
+/* Queue a task that is filled in. Requires: lock, a place. */
+void weir__places_enqueue_locked(weir_executor *, struct weir_future *, uint32_t refs,
+                                 struct weir__wakes *);
+
+/* A place was given back, by an addition to one of the counters [A1]: pass it on. */
+void weir__places_freed(weir_executor *);
+/* A worker gives its place back, then passes it on. */
+void weir__places_release(weir_executor *, struct weir__cell *);
+
+/* accepted, released and workers of a tally; see stats/snapshot.h. */
+void weir__places_tally(const weir_executor *, struct weir__tally *);
+
+/* admit.c: operations of weir__executor_ops for executors with places. */
+weir_status weir__places_admit(weir_executor *, struct weir__request *, struct weir_future **);
+weir_status weir__places_admit_displacing(weir_executor *, struct weir__request *,
+                                          struct weir_future **);
+bool weir__places_cancel(weir_executor *, struct weir_future *);
+uint64_t weir__places_cancel_queued(weir_executor *);
+size_t weir__places_blocked(const weir_executor *);
+size_t weir__places_capacity(const weir_executor *);
+/* End all that is queued; the counter gets one each. Returns how many. */
+uint64_t weir__places_end_queued(weir_executor *, weir_status, weir__counter *);
+
+/* blocked.c */
+weir_status weir__places_admit_waiting(weir_executor *, struct weir__request *, int64_t deadline_ns,
+                                       struct weir_future **);
+/* Give free places to submitters that wait, in their order. Requires: lock. */
+void weir__places_grant_locked(weir_executor *, struct weir__wakes *);
+/* Send all submitters that wait away with this status. Requires: lock. */
+void weir__places_turn_away_locked(weir_executor *, weir_status, struct weir__wakes *);
+
+#endif
