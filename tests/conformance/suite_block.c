@@ -117,21 +117,22 @@ static void block_newcomer_does_not_overtake(void **state)
     unpark(&parked);
 }
 
-/* Fills the backlog from a worker and submits once more. Returns the worker that ran the last. */
+/* Fills the backlog from a worker and submits once more. Returns the threads of this task and of
+ * the last. */
 static weir_status overfill_task(weir_task *task, void *arg)
 {
     weir_executor *executor = arg;
-    size_t worker[2] = { weir_task_worker(task), 77 };
+    pthread_t thread[2] = { pthread_self(), 0 };
     weir_future *future = NULL;
     weir_status status = weir_submit(executor, noop_task, NULL, 0, NULL);
     if (status == WEIR_OK)
-        status = weir_submit(executor, worker_task, NULL, 0, &future);
+        status = weir_submit(executor, thread_task, NULL, 0, &future);
     if (status == WEIR_OK)
-        status = weir_future_result(future, &worker[1], sizeof worker[1], 0);
+        status = weir_future_result(future, &thread[1], sizeof thread[1], 0);
     weir_future_unref(future);
     if (status != WEIR_OK)
         return weir_task_fail(task, (int)status, "%s", weir_status_name(status));
-    return weir_task_return(task, worker, sizeof worker);
+    return weir_task_return(task, thread, sizeof thread);
 }
 
 static void block_own_worker_runs_the_task_itself(void **state)
@@ -139,10 +140,11 @@ static void block_own_worker_runs_the_task_itself(void **state)
     needs(state, TRAIT_CONCURRENT | TRAIT_SHARES_MEMORY);
     weir_executor *executor =
         new_executor(state, .workers = 1, .limit = 1, .policy = weir_block(WEIR_FOREVER));
-    size_t worker[2] = { 55, 66 };
+    pthread_t thread[2];
     weir_future *future = submit_ok(executor, overfill_task, executor, 0);
-    assert_status(weir_future_result(future, worker, sizeof worker, WATCHDOG_NS), WEIR_OK);
-    assert_int_equal(worker[0], worker[1]);
+    assert_status(weir_future_result(future, thread, sizeof thread, WATCHDOG_NS), WEIR_OK);
+    assert_true(pthread_equal(thread[0], thread[1]));
+    assert_int_equal(stats_of(executor).rejected, 0);
     weir_future_unref(future);
     weir_executor_destroy(executor);
 }

@@ -142,21 +142,28 @@ static void init_failing_later_lets_running_tasks_end(void **state)
     gate_destroy(gate);
 }
 
+/* The new worker brings a place with it, which the first of the waiting gets; its init fails, and
+ * the second is let go. */
 static void init_failing_releases_blocked_submitters(void **state)
 {
     needs(state, TRAIT_THREADS);
     struct opening opening = { .gate = NULL };
     struct parked parked = park(state, .workers = 1, .limit = 1,
                                 .policy = weir_block(WEIR_FOREVER), OPENING(&opening));
-    struct submitter submitter = { .executor = parked.executor, .fn = noop_task };
+    struct submitter submitter[2];
     weir_future *queued = submit_ok(parked.executor, noop_task, NULL, 0);
-    submitter_start(&submitter);
-    assert_eventually(stats_of(parked.executor).blocked == 1);
+    for (uint64_t i = 0; i < 2; i++) {
+        submitter[i] = (struct submitter){ .executor = parked.executor, .fn = noop_task };
+        submitter_start(&submitter[i]);
+        assert_eventually(stats_of(parked.executor).blocked == i + 1);
+    }
     atomic_store(&opening.failing, true);
     assert_status(weir_thread_executor_resize(parked.executor, 2, 2), WEIR_OK);
-    assert_status(submitter_join(&submitter), WEIR_EBROKEN);
+    assert_status(submitter_join(&submitter[0]), WEIR_OK);
+    assert_status(end_and_unref(submitter[0].future), WEIR_EBROKEN);
+    assert_status(submitter_join(&submitter[1]), WEIR_EBROKEN);
+    assert_null(submitter[1].future);
     assert_status(end_and_unref(queued), WEIR_EBROKEN);
-    assert_null(submitter.future);
     unpark(&parked);
 }
 

@@ -31,7 +31,7 @@ static void promise2_bursts_of_workers_plus_limit_are_admitted_and_no_more(void 
         size_t l = limits[i % 4];
         struct gate *gate = gate_create();
         weir_executor *executor = new_executor(state, .workers = w, .limit = l);
-        for (uint64_t k = 1; k <= ROUNDS(10000 / 16); k++) {
+        for (uint64_t k = 1; k <= ROUNDS(10000); k++) {
             burst(executor, gate, w + l);
             weir_stats stats = stats_of(executor);
             assert_int_equal(stats.completed, k * (w + l));

@@ -21,7 +21,7 @@ static void threads_are_named_and_numbered(void **state)
     assert_int_equal(proc_threads_named("weir/0"), 1);
     unpark(&parked);
     parked = park(state, .workers = 2, .name = "a-name-that-is-too-long-for-a-thread");
-    assert_int_equal(proc_threads_named("a-name-that-is"), 2);
+    assert_int_equal(proc_threads_named("a-name-that-"), 2);
     unpark(&parked);
 }
 
@@ -94,7 +94,7 @@ static weir_status stack_task(weir_task *task, void *arg)
 static void threads_have_the_stack_that_was_asked_for(void **state)
 {
     needs(state, TRAIT_THREADS);
-    const size_t wanted = (size_t)3 << 20;
+    const size_t wanted = (size_t)24 << 20; /* more than anybody's default */
     size_t size = 0;
     weir_executor *executor = NULL;
     assert_status(weir_thread_executor_create(
@@ -102,7 +102,7 @@ static void threads_have_the_stack_that_was_asked_for(void **state)
                   WEIR_OK);
     weir_future *future = submit_ok(executor, stack_task, NULL, 0);
     assert_status(weir_future_result(future, &size, sizeof size, WATCHDOG_NS), WEIR_OK);
-    assert_in_range(size, wanted, wanted + (1 << 18));
+    assert_true(size >= wanted);
     weir_future_unref(future);
     weir_executor_destroy(executor);
 }

@@ -1,0 +1,59 @@
+/* Deciding which thread runs, at every step: schedules that can be repeated.
+ *
+ * The library is built a second time with WEIR_STEP_HOOK, so that it calls weir__step() before
+ * every atomic operation. While a schedule runs, only the thread that holds the baton runs; at each
+ * step the scheduler, seeded, decides who goes on. Sleeping on a futex is emulated: a thread that
+ * sleeps is passed over until it is woken, or, if it sleeps with a deadline, until the scheduler
+ * finds that the time has come. A lost wake-up is thus not a matter of luck and patience: nobody can
+ * run, and the seed is printed. Time is the scheduler's, too: it stands still but for steps and
+ * deadlines.
+ *
+ * Freed memory is kept until the end of a schedule, filled with a pattern, so that a use after free
+ * reads nonsense and a write is found; what was not freed is a leak (scheduler_memory.c).
+ *
+ * Two strategies, by the seed: a random walk that switches at every 1st, 2nd, 4th… step on average,
+ * and priorities: the highest runs, and at a few random steps it becomes the lowest (Burckhardt et
+ * al., probabilistic concurrency testing), which finds what needs one long sleep at the wrong place.
+ *
+ * What it cannot show: reorderings of memory. Every schedule is sequentially consistent.
+ *
+ *   WEIR_SCHEDULES=n       seeds to try, instead of the default number; no time limit
+ *   WEIR_SCHEDULE_SEED=n   try this one only
+ */
+#ifndef WEIR_TESTS_SUPPORT_SCHEDULER_H
+#define WEIR_TESTS_SUPPORT_SCHEDULER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "support/check.h"
+
+/* What is wrapped: programs that use this must say so to the linker. */
+
+/* Run a scenario under as many schedules as are due, in a forked child; the test fails if one of
+ * them does. The calling thread is the first of the scenario; it starts others, and joins them. */
+void run_schedules(void (*scenario)(void));
+
+/* Start a thread of the scenario. */
+pthread_t actor_start(void (*fn)(void *), void *data);
+void actor_join(pthread_t actor);
+
+/* In the scenario, a number below n, by the seed. */
+unsigned schedule_choose(unsigned n);
+
+/* A point at which another thread may go on. */
+void schedule_step(void);
+
+/* Assert in any thread of a scenario: the process ends, with the seed. */
+#define schedule_check(condition)                                                                  \
+    ((condition) ? (void)0 : schedule_failed(#condition, __FILE__, __LINE__))
+void schedule_failed(const char *what, const char *file, int line) __attribute__((noreturn));
+
+/* scheduler_memory.c */
+void schedule_memory_begin(void);
+void schedule_memory_end(void);
+/* Whether the calling thread is part of a running schedule. */
+bool schedule_is_mine(void);
+
+#endif

@@ -1,0 +1,98 @@
+/* Memory during a schedule: nothing is given back before its end. */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/scheduler.h"
+
+enum { BLOCKS = 4096, FREED = 0xdb };
+
+static struct block {
+    unsigned char *memory;
+    bool freed;
+} blocks[BLOCKS]; /* belongs to the holder of the baton */
+static size_t count;
+
+void *__real_malloc(size_t);
+void *__real_calloc(size_t, size_t);
+void *__real_aligned_alloc(size_t, size_t);
+void __real_free(void *);
+
+void *__wrap_malloc(size_t);
+void *__wrap_calloc(size_t, size_t);
+void *__wrap_aligned_alloc(size_t, size_t);
+void __wrap_free(void *);
+
+static void *note(void *memory)
+{
+    if (!memory || !schedule_is_mine())
+        return memory;
+    if (count == BLOCKS)
+        schedule_failed("too many allocations", __FILE__, __LINE__);
+    blocks[count++] = (struct block){ .memory = memory };
+    return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return note(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return note(__real_calloc(n, size));
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return note(__real_aligned_alloc(alignment, size));
+}
+
+/* Under the address sanitizer, which knows better, freed memory goes to its quarantine at once. */
+void __wrap_free(void *memory)
+{
+    if (!memory || !schedule_is_mine()) {
+        __real_free(memory);
+        return;
+    }
+    for (size_t i = count; i-- > 0;) {
+        if (blocks[i].memory != memory)
+            continue;
+        if (blocks[i].freed)
+            schedule_failed("freed twice", __FILE__, __LINE__);
+        if (SANITIZED) {
+            blocks[i] = blocks[--count];
+            __real_free(memory);
+        } else {
+            blocks[i].freed = true;
+            memset(memory, FREED, malloc_usable_size(memory));
+        }
+        return;
+    }
+    __real_free(memory);
+}
+
+void schedule_memory_begin(void)
+{
+    count = 0;
+}
+
+static bool is_untouched(const struct block *block)
+{
+    size_t size = malloc_usable_size(block->memory);
+    return block->memory[0] == FREED &&
+           memcmp(block->memory, block->memory + 1, size - 1) == 0;
+}
+
+void schedule_memory_end(void)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!blocks[i].freed)
+            schedule_failed("memory was not freed", __FILE__, __LINE__);
+        if (!is_untouched(&blocks[i]))
+            schedule_failed("memory was written to after it was freed", __FILE__, __LINE__);
+        __real_free(blocks[i].memory);
+    }
+    count = 0;
+}
