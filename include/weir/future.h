@@ -45,7 +45,7 @@ typedef void weir_done_fn(weir_future *future, void *data);
  *
  *  Called from a worker for a task that is still in the backlog of that worker's own executor, it
  *  takes the task out and runs it there, instead of waiting (the time limit then does not bound
- *  the run).
+ *  the run). A poll never runs anything.
  *
  *  @param future      NULL is WEIR_EINVAL.
  *  @param timeout_ns  nanoseconds from now; 0 polls, WEIR_FOREVER waits without end.

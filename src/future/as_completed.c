@@ -118,7 +118,7 @@ weir_status weir_as_completed_next(weir_as_completed *it, int64_t timeout_ns, si
         weir_future *open = first_open(it);
         if (open && weir__future_forked(open))
             return WEIR_EFORKED;
-        weir_status status = help_next(it);
+        weir_status status = timeout_ns ? help_next(it) : WEIR_OK;
         if (status != WEIR_OK)
             return status;
         size_t gaps = it->gather.count - it->distinct; /* NULL entries count as ended */

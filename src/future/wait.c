@@ -13,7 +13,9 @@ weir_status weir_future_wait(weir_future *future, int64_t timeout_ns)
         return WEIR_OK;
     if (weir__future_forked(future))
         return WEIR_EFORKED;
-    int64_t deadline_ns = timeout_ns == 0 ? 0 : weir__deadline_after(timeout_ns);
+    if (timeout_ns == 0)
+        return WEIR_ETIMEDOUT; /* who only asks does not help */
+    int64_t deadline_ns = weir__deadline_after(timeout_ns);
     switch (weir__help_along(future)) {
     case WEIR__HELP_DEADLOCK:
         return WEIR_EDEADLOCK;
@@ -22,8 +24,6 @@ weir_status weir_future_wait(weir_future *future, int64_t timeout_ns)
     case WEIR__HELP_NO:
         break;
     }
-    if (timeout_ns == 0)
-        return WEIR_ETIMEDOUT;
     struct weir__gather gather;
     struct weir__member member;
     weir__gather_init(&gather, &member, &future, 1);

@@ -79,7 +79,8 @@ weir_status weir_wait_all(weir_future *const *futures, size_t n, int64_t timeout
     if (status != WEIR_OK)
         return status;
     int64_t deadline_ns = timeout_ns ? weir__deadline_after(timeout_ns) : 0;
-    status = help_all(futures, n, false);
+    if (timeout_ns) /* who only asks does not help */
+        status = help_all(futures, n, false);
     if (status != WEIR_OK)
         return status;
     size_t ended = count_ended(futures, n);
@@ -105,7 +106,7 @@ weir_status weir_wait_first_failure(weir_future *const *futures, size_t n, int64
         return status;
     int64_t deadline_ns = timeout_ns ? weir__deadline_after(timeout_ns) : 0;
     size_t failed = first_failed(futures, n);
-    if (failed == n) {
+    if (failed == n && timeout_ns) {
         status = help_all(futures, n, true);
         if (status != WEIR_OK)
             return status;
@@ -173,7 +174,7 @@ weir_status weir_wait_any(weir_future *const *futures, size_t n, int64_t timeout
     size_t first = first_ended(futures, n);
     if (first == SIZE_MAX)
         return WEIR_EINVAL;
-    if (first == n) {
+    if (first == n && timeout_ns) {
         status = help_one(futures, n);
         if (status != WEIR_OK)
             return status;
