@@ -56,7 +56,7 @@ function(weir_add_test file)
     weir_test_target(${target})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME "${name}")
     target_compile_definitions(${target} PRIVATE ${arg_DEFINITIONS})
-    target_link_libraries(${target} PRIVATE weir_test_support ${arg_LIBRARIES})
+    target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} weir_test_support)
     list(TRANSFORM arg_WRAP PREPEND "-Wl,--wrap=")
     target_link_options(${target} PRIVATE ${arg_WRAP})
 
