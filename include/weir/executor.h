@@ -51,8 +51,8 @@ typedef struct weir_submission {
     const void *arg;         /**< its argument */
     size_t arg_size;         /**< bytes to copy from arg, or 0: arg itself is passed */
     const char *name;        /**< for people; borrowed until the future is gone; may be NULL */
-    int64_t start_within_ns; /**< if the task has not started this long after its submission, it
-                                  ends WEIR_EEXPIRED instead; 0: no such limit */
+    int64_t start_within_ns; /**< if no worker has started the task this long after its submission,
+                                  it ends WEIR_EEXPIRED when its turn comes; 0: no such limit */
     uint32_t flags;          /**< WEIR_MUST_ADMIT; others are WEIR_EINVAL */
 } weir_submission;
 

@@ -36,7 +36,8 @@ typedef struct weir_stats {
     uint64_t expired;           /**< not started in time */
     uint64_t completed;         /**< ended by themselves, failed ones and caller-run ones too */
     uint64_t failed;            /**< of these, failed */
-    uint64_t caller_ran;        /**< of these, run by a submitter under WEIR_RUN_IN_CALLER */
+    uint64_t caller_ran;        /**< of these, run by a submitter: on an inline executor, under
+                                     WEIR_RUN_IN_CALLER, or in place of waiting for oneself */
     uint64_t must_admitted;     /**< accepted above the limit by WEIR_MUST_ADMIT */
     uint64_t crashed;           /**< of the failed, those whose process died */
     uint64_t respawned;         /**< workers started in the place of one that died */

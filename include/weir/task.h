@@ -43,8 +43,8 @@ WEIR_API weir_status weir_task_return(weir_task *task, const void *data, size_t 
  *
  *  @param task    the running task.
  *  @param code    any number; what it means is between the task and its submitter.
- *  @param format  printf format of the message, NULL for none. The message is cut to the inline
- *                 result size if memory is out.
+ *  @param format  printf format of the message, NULL for none. The message is cut to 4095 bytes, and
+ *                 to the inline result size if memory is out.
  *  @return WEIR_EFAILED, always (NULL task too), so that it can be returned.
  *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
