@@ -200,7 +200,7 @@ static void pool_init(struct weir__pool *pool, const weir_thread_options *option
     pool->fini_data = options->fini_data;
     pool->min_workers = options->min_workers;
     pool->max_workers = options->workers;
-    weir__pool_note_growing_locked(pool); /* nobody else knows the pool yet */
+    weir__pool_note_size_locked(pool); /* nobody else knows the pool yet */
 }
 
 /* Start the first threads. WEIR_OK if there is one, or none is wanted. */

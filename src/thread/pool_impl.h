@@ -59,6 +59,7 @@ struct weir__pool {
     struct weir__worker *oldest_idle;
     struct weir__worker *vacant; /* workers whose thread has gone */
     size_t min_workers, max_workers;
+    size_t leaving;              /* dismissed workers that do not know it yet: any, when idle */
     size_t threads;              /* threads that have not gone yet: live, and dismissed ones */
     int64_t spawn_retry_ns;      /* after a failure, not before */
     _Atomic bool surplus;        /* atomic, relaxed: some worker is to look whether it is one */
@@ -95,8 +96,9 @@ void weir__pool_unlist_idle_locked(struct weir__pool *, struct weir__worker *);
 weir_status weir__pool_spawn_locked(struct weir__pool *);
 /* Before a submission: start a worker, or dismiss one, if the rule says so. Requires: lock. */
 void weir__pool_size_up_locked(weir_executor *, struct weir__wakes *);
-/* Say whether submissions are to call that. Requires: lock. */
-void weir__pool_note_growing_locked(struct weir__pool *);
+/* The size, or what it may be, has changed: say whether submissions are to call the above, and
+ * workers to look whether they are to leave. Requires: lock. */
+void weir__pool_note_size_locked(struct weir__pool *);
 
 enum weir__sizing { WEIR__SIZE_KEEP, WEIR__SIZE_GROW, WEIR__SIZE_SHRINK };
 /* futurist's rule, on these numbers. */

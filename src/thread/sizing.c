@@ -52,10 +52,11 @@ static bool by_rule(const struct weir__pool *pool)
     return pool->grow_threshold > 0;
 }
 
-void weir__pool_note_growing_locked(struct weir__pool *pool)
+void weir__pool_note_size_locked(struct weir__pool *pool)
 {
-    bool growing = by_rule(pool) || weir__load_relaxed(&pool->places.live) < pool->max_workers;
-    weir__store_relaxed(&pool->places.growing, growing); /* lock held; a hint elsewhere */
+    size_t live = weir__load_relaxed(&pool->places.live); /* lock held, as for the stores below */
+    weir__store_relaxed(&pool->places.growing, by_rule(pool) || live < pool->max_workers);
+    weir__store_relaxed(&pool->surplus, pool->leaving || live > pool->max_workers);
 }
 
 weir_status weir__pool_spawn_locked(struct weir__pool *pool)
@@ -78,7 +79,7 @@ weir_status weir__pool_spawn_locked(struct weir__pool *pool)
     pool->threads++;
     size_t live = weir__add_relaxed(&pool->places.live, (size_t)1) + 1; /* lock held */
     weir__counter_raise(&pool->base.counters.workers_peak, live);
-    weir__pool_note_growing_locked(pool);
+    weir__pool_note_size_locked(pool);
     return WEIR_OK;
 }
 
@@ -106,18 +107,20 @@ static enum weir__sizing decide_by_rule_locked(struct weir__pool *pool)
                              pool->shrink_threshold);
 }
 
-/* Send an idle worker away for good, the one that has been idle longest. Requires: lock. */
-static bool dismiss_idle_locked(struct weir__pool *pool, struct weir__wakes *wakes)
+/* Send a worker away for good: the one that has been idle longest, or else the next one that finds
+ * nothing to do. Its place is given up at once. Requires: lock, fewer places occupied than workers. */
+static void dismiss_locked(struct weir__pool *pool, struct weir__wakes *wakes)
 {
     struct weir__worker *worker = pool->oldest_idle;
-    if (!worker)
-        return false;
-    weir__pool_unlist_idle_locked(pool, worker);
-    worker->dismissed = true;
-    weir__wakes_add(wakes, &worker->sleeper);
+    if (worker) {
+        weir__pool_unlist_idle_locked(pool, worker);
+        worker->dismissed = true;
+        weir__wakes_add(wakes, &worker->sleeper);
+    } else {
+        pool->leaving++;
+    }
     weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held */
-    weir__pool_note_growing_locked(pool);
-    return true;
+    weir__pool_note_size_locked(pool);
 }
 
 void weir__pool_size_up_locked(weir_executor *executor, struct weir__wakes *wakes)
@@ -132,7 +135,7 @@ void weir__pool_size_up_locked(weir_executor *executor, struct weir__wakes *wake
         if (decision == WEIR__SIZE_GROW)
             weir__pool_spawn_locked(pool);
         else if (decision == WEIR__SIZE_SHRINK)
-            dismiss_idle_locked(pool, wakes);
+            dismiss_locked(pool, wakes);
     } else if (weir__places_occupied_locked(executor) >= live) {
         weir__pool_spawn_locked(pool); /* failing that, the task finds a place or does not */
     }
@@ -159,8 +162,7 @@ static void dismiss_down_to_locked(struct weir__pool *pool, size_t keep, struct 
 {
     while (weir__load_relaxed(&pool->places.live) > keep && /* lock held */
            weir__places_occupied_locked(&pool->base) < weir__load_relaxed(&pool->places.live))
-        if (!dismiss_idle_locked(pool, wakes))
-            return;
+        dismiss_locked(pool, wakes);
 }
 
 static bool is_pool(const weir_executor *executor)
@@ -178,11 +180,9 @@ static weir_status resize_locked(struct weir__pool *pool, size_t min_workers, si
         return WEIR_ENOMEM;
     pool->min_workers = min_workers;
     pool->max_workers = workers;
-    weir__pool_note_growing_locked(pool);
+    weir__pool_note_size_locked(pool);
     status = spawn_minimum_locked(pool);
     dismiss_down_to_locked(pool, workers, wakes);
-    /* relaxed: those that are busy look after their task, under the lock */
-    weir__store_relaxed(&pool->surplus, weir__load_relaxed(&pool->places.live) > workers);
     weir__places_grant_locked(&pool->base, wakes); /* more workers are more places */
     return status;
 }
@@ -213,7 +213,9 @@ static weir_status maintain_locked(struct weir__pool *pool, struct weir__wakes *
         enum weir__sizing decision = decide_by_rule_locked(pool);
         if (decision == WEIR__SIZE_GROW)
             status = weir__pool_spawn_locked(pool);
-        else if (decision == WEIR__SIZE_KEEP || !dismiss_idle_locked(pool, wakes))
+        else if (decision == WEIR__SIZE_SHRINK)
+            dismiss_locked(pool, wakes);
+        else
             break;
     }
     return status;

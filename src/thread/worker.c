@@ -121,19 +121,14 @@ void weir__pool_wake_all_locked(struct weir__pool *pool, struct weir__wakes *wak
         weir__wakes_add(wakes, &worker->sleeper);
 }
 
-/* One of the workers that take tasks is to go. Requires: lock. */
+/* The calling worker is going to leave. Requires: lock. */
 static void retire_locked(struct weir__pool *pool)
 {
-    weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held; read elsewhere as a hint */
-    weir__pool_note_growing_locked(pool);
-}
-
-static bool is_surplus_locked(struct weir__pool *pool)
-{
-    size_t live = weir__load_relaxed(&pool->places.live); /* lock held */
-    /* relaxed: others go on looking, this one goes */
-    weir__store_relaxed(&pool->surplus, live > pool->max_workers + 1);
-    return live > pool->max_workers;
+    if (pool->leaving)
+        pool->leaving--; /* its place has been given up already */
+    else
+        weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held; a hint elsewhere */
+    weir__pool_note_size_locked(pool);
 }
 
 /* Whether an idle worker that was not needed for a while can go. Requires: lock. */
@@ -187,7 +182,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         weir__lock_take(&pool->base.lock);
         bool found = weir__queue_pop(pool->queue, hint);
         bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
-                                is_surplus_locked(pool));
+                                weir__load_relaxed(&pool->surplus)); /* lock held */
         int64_t deadline_ns = idle_deadline_locked(pool);
         if (leave)
             retire_locked(pool);
@@ -206,7 +201,7 @@ static bool must_leave(struct weir__worker *worker)
 {
     struct weir__pool *pool = worker->pool;
     weir__lock_take(&pool->base.lock);
-    bool leave = is_surplus_locked(pool);
+    bool leave = weir__load_relaxed(&pool->surplus); /* lock held: another one may have left */
     if (leave)
         retire_locked(pool);
     weir__lock_release(&pool->base.lock);
