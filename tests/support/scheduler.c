@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #include "base/atomic.h"
 
-enum { ACTORS = 64, CHANGES = 4, STEPS_MOST = 2000000 };
+enum { ACTORS = 64, CHANGES = 4, PATIENCE = 3000, STEPS_MOST = 2000000 };
 
 enum state { RUNNABLE, SLEEPING, JOINING, DONE };
 
@@ -28,6 +29,7 @@ struct actor {
     bool timed_out;
     struct actor *joined; /* JOINING: this one */
     uint64_t priority;
+    unsigned ran; /* steps with that priority */
 };
 
 /* All of it belongs to the holder of the baton. */
@@ -35,7 +37,7 @@ static struct {
     bool active;
     uint64_t seed, random, steps;
     unsigned switch_one_in; /* random walk; 0: priorities */
-    uint64_t change_at[CHANGES];
+    uint64_t length, change_at[CHANGES];
     uint64_t lowest;
     int64_t now_ns;
     size_t count;
@@ -148,6 +150,12 @@ static struct actor *highest_runnable(void)
     return found;
 }
 
+static void demote(struct actor *actor)
+{
+    actor->priority = schedule.lowest--;
+    actor->ran = 0;
+}
+
 static void let_time_pass(void)
 {
     struct actor *sleeper;
@@ -170,7 +178,9 @@ static struct actor *choose(void)
     } else {
         for (int i = 0; i < CHANGES; i++)
             if (schedule.change_at[i] == schedule.steps)
-                self->priority = schedule.lowest--;
+                demote(self);
+        if (++self->ran > PATIENCE) /* it waits for another one, without sleeping */
+            demote(self);
         next = highest_runnable();
     }
     if (!next && (next = random_actor(SLEEPING, true)))
@@ -355,21 +365,32 @@ void actor_join(pthread_t actor)
     pthread_join(actor, NULL);
 }
 
+void schedule_prepare(void)
+{
+    schedule.switch_one_in = 16;
+}
+
+void schedule_race(void)
+{
+    static const unsigned one_in[] = { 2, 4, 16, 64 };
+    unsigned strategy = schedule_choose(10);
+    schedule.switch_one_in = strategy < 4 ? one_in[strategy] : 0;
+    schedule.steps = 0;
+    for (int i = 0; i < CHANGES; i++)
+        schedule.change_at[i] = 1 + next_random() % schedule.length;
+}
+
 /* length: the steps among which priorities change. */
 static void begin(uint64_t seed, uint64_t length)
 {
-    static const unsigned one_in[] = { 1, 2, 4, 16, 64 };
     schedule.seed = seed;
     schedule.random = seed;
-    schedule.steps = 0;
+    schedule.length = length;
     schedule.count = 0;
     schedule.now_ns = 1000 * WEIR_SECOND;
-    unsigned strategy = schedule_choose(10);
-    schedule.switch_one_in = strategy < 5 ? one_in[strategy] : 0;
     schedule.lowest = UINT32_MAX;
-    for (int i = 0; i < CHANGES; i++)
-        schedule.change_at[i] = 1 + next_random() % length;
     self = new_actor();
+    schedule_race();
     schedule_memory_begin();
     schedule.active = true;
 }
@@ -389,11 +410,21 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-enum { SCHEDULES = 3000, LENGTH = 1500 };
-#define TIME_NS (5 * WEIR_SECOND / 2)
+/* As many as are possible in this time, but not fewer than the least, nor more than the most. */
+enum { LEAST = 100, MOST = 3000, LENGTH = 1500 };
+#define TIME_NS (3 * WEIR_SECOND / 2)
+
+static void crashed(int signal)
+{
+    (void)signal;
+    schedule_failed("a thread crashed", __FILE__, __LINE__);
+}
 
 static void run_in_this_process(void (*scenario)(void))
 {
+    if (!SANITIZED)
+        signal(SIGSEGV, crashed);
+    signal(SIGABRT, SIG_DFL);
     /* On one processor, passing the baton is a switch and not a wake-up elsewhere. */
     cpu_set_t all, one;
     if (sched_getaffinity(0, sizeof all, &all) == 0) {
@@ -405,7 +436,7 @@ static void run_in_this_process(void (*scenario)(void))
         sched_setaffinity(0, sizeof one, &one);
     }
     uint64_t seed = number_from("WEIR_SCHEDULE_SEED", 0);
-    uint64_t count = number_from("WEIR_SCHEDULES", ROUNDS(SCHEDULES));
+    uint64_t count = number_from("WEIR_SCHEDULES", ROUNDS(MOST));
     bool one_only = getenv("WEIR_SCHEDULE_SEED") != NULL;
     bool timed = getenv("WEIR_SCHEDULES") == NULL;
     int64_t end_ns = now_ns() + TIME_NS;
@@ -417,12 +448,17 @@ static void run_in_this_process(void (*scenario)(void))
         end();
         done++;
         steps += schedule.steps;
-    } while (!one_only && done < count && (!timed || now_ns() < end_ns));
+    } while (!one_only && done < count &&
+             (!timed || done < ROUNDS(LEAST) || now_ns() < end_ns));
     print_message("  %" PRIu64 " schedules of %" PRIu64 " steps\n", done, steps / done);
 }
 
 void run_schedules(void (*scenario)(void))
 {
+    if (getenv("WEIR_SCHEDULE_SEED")) { /* for a debugger */
+        run_in_this_process(scenario);
+        return;
+    }
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);

@@ -11,7 +11,7 @@
  * Freed memory is kept until the end of a schedule, filled with a pattern, so that a use after free
  * reads nonsense and a write is found; what was not freed is a leak (scheduler_memory.c).
  *
- * Two strategies, by the seed: a random walk that switches at every 1st, 2nd, 4th… step on average,
+ * Two strategies, by the seed: a random walk that switches at every 2nd, 4th, 16th… step on average,
  * and priorities: the highest runs, and at a few random steps it becomes the lowest (Burckhardt et
  * al., probabilistic concurrency testing), which finds what needs one long sleep at the wrong place.
  *
@@ -38,6 +38,11 @@ void run_schedules(void (*scenario)(void));
 /* Start a thread of the scenario. */
 pthread_t actor_start(void (*fn)(void *), void *data);
 void actor_join(pthread_t actor);
+
+/* What follows is to bring the scenario to its beginning: it runs as it comes. */
+void schedule_prepare(void);
+/* It has begun: from here on the strategy decides. (Without either, from the first step.) */
+void schedule_race(void);
 
 /* In the scenario, a number below n, by the seed. */
 unsigned schedule_choose(unsigned n);

@@ -1,0 +1,1 @@
+# The tests in which something fails that usually does not.

@@ -1,0 +1,3 @@
+# The unit tests, in the order of the floors.
+
+weir_add_schedule_test(unit/schedule/block.c SOURCES unit/schedule/scenario.c)
