@@ -1,7 +1,15 @@
-/* Giving places out, and taking tasks back out of the backlog. */
+/* Giving places out, and taking tasks back out of the backlog.
+ *
+ * A task that is withdrawn (cancelled, displaced, stranded) is ended by whatever thread does it,
+ * often not a worker. Between the claim and the end, the executor must not count as quiet: a
+ * shutdown would return with a future that has not ended, and a destroy would free what the
+ * withdrawing thread is about to touch. Nothing can be written into the executor before the claim,
+ * which is what makes it safe to touch at all. So it is a difference that tells: without workers,
+ * every task accepted is completed, expired, withdrawn and done with, or in somebody's hands. */
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "executor/places.h"
+#include "executor/task_impl.h"
 #include "future/future_impl.h"
 
 /* Without the lock: true only if at some moment during the call all places were taken. Accepted is
@@ -11,9 +19,9 @@ static bool looks_full(weir_executor *executor)
     struct weir__places *places = executor->places;
     if (weir__load_relaxed(&places->growing)) /* another worker may be started: take the lock */
         return false;
-    size_t there_are = weir__load_relaxed(&places->live) + executor->limit;
     struct weir__tally tally = {0};
-    weir__places_tally(executor, &tally); /* accepted, then released [A3] */
+    weir__places_tally(executor, &tally); /* accepted, then workers, then released [A3] [A4] */
+    uint64_t there_are = tally.workers + executor->limit;
     struct weir__counters *counters = &executor->counters;
     /* acquire [A2], each: read after accepted */
     uint64_t gone = weir__load_acquire(&counters->cancelled) +
@@ -73,6 +81,29 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
     return status;
 }
 
+/* End a task that was taken out of the backlog and has been counted. The last touch of the executor
+ * is under its lock: it is not quiet before, so it cannot be destroyed under our feet. */
+static void end_withdrawn(weir_executor *executor, struct weir_future *future, weir_status status)
+{
+    struct weir__visit visit;
+    weir__thread_enter(&visit, executor); /* a callback that shuts down must not wait for us */
+    weir__future_end(future, status, NULL);
+    weir__thread_leave(&visit);
+    weir__lock_take(&executor->lock);
+    executor->places->withdrawn++;
+    weir__executor_check_quiet_locked(executor);
+    weir__lock_release(&executor->lock);
+}
+
+/* Count, pass the place on, end. Requires: CLAIMED by the caller, no lock. */
+static void withdraw(weir_executor *executor, struct weir_future *future, weir_status status,
+                     weir__counter *counter)
+{
+    weir__add_seq_cst(counter, (uint64_t)1); /* seq_cst [A1] */
+    weir__places_freed(executor);
+    end_withdrawn(executor, future, status);
+}
+
 weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__request *request,
                                           struct weir_future **out)
 {
@@ -99,7 +130,7 @@ weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__
     if (oldest && status != WEIR_OK)
         weir__places_freed(executor); /* before its end can be seen */
     if (oldest)
-        weir__future_end(oldest, WEIR_EDISCARDED, NULL);
+        end_withdrawn(executor, oldest, WEIR_EDISCARDED);
     return status;
 }
 
@@ -107,10 +138,18 @@ bool weir__places_cancel(weir_executor *executor, struct weir_future *future)
 {
     if (!weir__future_claim(future, WEIR__CLAIMED))
         return false;
-    weir__add_seq_cst(&executor->counters.cancelled, (uint64_t)1); /* seq_cst [A1] */
-    weir__places_freed(executor);
-    weir__future_end(future, WEIR_ECANCELLED, NULL);
+    withdraw(executor, future, WEIR_ECANCELLED, &executor->counters.cancelled);
     return true;
+}
+
+bool weir__places_withdrawn_locked(const weir_executor *executor, uint64_t completed)
+{
+    struct weir__places *places = executor->places;
+    struct weir__counters *counters = (struct weir__counters *)(uintptr_t)&executor->counters;
+    /* relaxed: accepted under the lock; expired was counted by workers that have gone, who took the
+     * lock since */
+    return weir__load_relaxed(&places->accepted) ==
+           completed + weir__load_relaxed(&counters->expired) + places->withdrawn;
 }
 
 uint64_t weir__places_end_queued(weir_executor *executor, weir_status status,
@@ -124,9 +163,7 @@ uint64_t weir__places_end_queued(weir_executor *executor, weir_status status,
         if (!future)
             return ended;
         ended++;
-        weir__add_seq_cst(counter, (uint64_t)1); /* seq_cst [A1] */
-        weir__places_freed(executor);
-        weir__future_end(future, status, NULL);
+        withdraw(executor, future, status, counter);
     }
 }
 

@@ -144,11 +144,24 @@ void weir__places_release(weir_executor *executor, struct weir__cell *cell)
     weir__places_freed(executor);
 }
 
+size_t weir__places_add_worker_locked(weir_executor *executor)
+{
+    /* release [A4]; only holders of the lock write it */
+    return weir__add_release(&executor->places->live, (size_t)1) + 1;
+}
+
+void weir__places_remove_worker_locked(weir_executor *executor)
+{
+    weir__add_release(&executor->places->live, (size_t)-1); /* release [A4] */
+}
+
 void weir__places_tally(const weir_executor *executor, struct weir__tally *out)
 {
     struct weir__places *places = executor->places;
-    out->workers = weir__load_relaxed(&places->live);      /* a gauge */
     out->accepted = weir__load_acquire(&places->accepted); /* acquire [A3]: before what follows */
+    /* acquire [A4]: after accepted, so that workers started for a task are seen with it; before
+     * released, so that the ends that let a worker go are seen with its going */
+    out->workers = weir__load_acquire(&places->live);
     for (size_t i = 0; i < places->cells; i++)
         out->released += weir__load_acquire(&places->cell[i].released); /* acquire [A2] */
 }

@@ -38,10 +38,11 @@ struct weir__places {
 
     /* Protected by: the executor's lock. Atomic ones are read elsewhere. */
     _Alignas(WEIR__CACHE_LINE) weir__counter accepted; /* atomic [A3]; places given out, ever */
+    uint64_t withdrawn;            /* tasks ended by others than workers, done with; see admit.c */
     uint64_t freed_seen;           /* places known to have been given back: a lower bound */
     struct weir__slab_cache cache; /* slots at hand for submissions */
     struct weir__blocked *first_blocked, *last_blocked;
-    _Atomic size_t live;           /* atomic, relaxed; workers that take tasks */
+    _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
     _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
 
     _Alignas(WEIR__CACHE_LINE) _Atomic size_t blocked; /* atomic [A1]; submitters in the list */
@@ -54,6 +55,9 @@ void weir__places_init(struct weir__places *, const struct weir__places_ops *, s
 /* The cell of a worker. */
 struct weir__cell *weir__places_cell(struct weir__places *, size_t worker);
 
+/* One more worker takes tasks, or one less. Requires: lock. */
+size_t weir__places_add_worker_locked(weir_executor *); /* returns how many there are now */
+void weir__places_remove_worker_locked(weir_executor *);
 /* Places given out and not given back, exactly, as far as this thread can know. Requires: lock. */
 uint64_t weir__places_occupied_locked(weir_executor *);
 /* Whether so much backlog leaves one more place. Requires: lock. */
@@ -76,6 +80,9 @@ void weir__places_tally(const weir_executor *, struct weir__tally *);
 weir_status weir__places_admit(weir_executor *, struct weir__request *, struct weir_future **);
 weir_status weir__places_admit_displacing(weir_executor *, struct weir__request *,
                                           struct weir_future **);
+/* Whether every task that was accepted and not left to workers has been done with; completed: how
+ * many tasks workers have ended. Requires: lock. */
+bool weir__places_withdrawn_locked(const weir_executor *, uint64_t completed);
 bool weir__places_cancel(weir_executor *, struct weir_future *);
 uint64_t weir__places_cancel_queued(weir_executor *);
 size_t weir__places_blocked(const weir_executor *);

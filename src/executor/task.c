@@ -21,6 +21,7 @@
 
 static _Thread_local struct {
     struct weir_task *task;        /* the top of the stack */
+    struct weir__visit *visit;     /* likewise, of the executors it is ending tasks of */
     const weir_executor *executor; /* whose worker the thread is */
     void *worker;
 } current;
@@ -36,10 +37,24 @@ void *weir__thread_worker(const weir_executor *executor)
     return current.executor == executor ? current.worker : NULL;
 }
 
+void weir__thread_enter(struct weir__visit *visit, const weir_executor *executor)
+{
+    *visit = (struct weir__visit){executor, current.visit};
+    current.visit = visit;
+}
+
+void weir__thread_leave(struct weir__visit *visit)
+{
+    current.visit = visit->below;
+}
+
 bool weir__thread_inside(const weir_executor *executor)
 {
     if (current.executor == executor)
         return true;
+    for (const struct weir__visit *visit = current.visit; visit; visit = visit->below)
+        if (visit->executor == executor)
+            return true;
     for (const struct weir_task *task = current.task; task; task = task->below)
         if (task->executor == executor)
             return true;

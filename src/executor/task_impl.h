@@ -29,7 +29,15 @@ void weir__task_run(struct weir_task *task);
 void weir__thread_is_worker(const weir_executor *executor, void *worker);
 /* The calling thread's worker of this executor, or NULL. */
 void *weir__thread_worker(const weir_executor *executor);
-/* Whether the calling thread is a worker of the executor, or is just running a task of it. */
+/* A stay of a thread in an executor other than by running a task of it; on the thread's stack. */
+struct weir__visit {
+    const weir_executor *executor;
+    struct weir__visit *below;
+};
+
+void weir__thread_enter(struct weir__visit *visit, const weir_executor *executor);
+void weir__thread_leave(struct weir__visit *visit);
+/* Whether the calling thread is a worker of the executor, or runs a task of it, or visits it. */
 bool weir__thread_inside(const weir_executor *executor);
 /* Whether the calling thread runs this future's task, at the top of its stack or below. */
 bool weir__thread_runs(const struct weir_future *future);

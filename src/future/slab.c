@@ -27,7 +27,8 @@
 #include "base/compiler.h"
 #include "future/future_impl.h"
 
-enum { BATCH = 32, FIRST_CHUNK = 64, CHUNKS = 25 }; /* 64 * (2^25 - 1): 2^31 slots */
+enum { BATCH = 32, CHUNKS = 25 };
+#define FIRST_CHUNK UINT32_C(64) /* 64 * (2^25 - 1): 2^31 slots */
 
 #define CLOSED UINT32_MAX
 

@@ -3,7 +3,7 @@
  * The counters are read one after the other while tasks come and go, so the values are of different
  * moments. What makes them fit is the order of reading, and that gauges are differences:
  *
- *   a  caller_started and accepted are read first: S0 and A0
+ *   a  caller_started and accepted are read first: S0 and A0; then the number of workers
  *   b  then the places that workers gave back: R
  *   c  then the ends: N (left the backlog without running) and E (completed by workers)
  *
@@ -16,9 +16,10 @@
  *   backlog   = occupied beyond the number of workers
  *   running   = in_system - backlog
  *
- * the identity holds because running and submitted are defined so that it does; backlog is never
- * more than it was at the moment A0 was read, because R and N were read later and only grow: a
- * snapshot never shows a backlog above the limit. No field that counts goes backwards from one
+ * the identity holds because running and submitted are defined so that it does. backlog is never
+ * more than it was at the moment the number of workers was read, because accepted was read before
+ * and R and N were read after, and all three only grow: a snapshot never shows a backlog above the
+ * limit. No field that counts goes backwards from one
  * snapshot to the next: A0, E and N only grow, hence their maximum and sums.
  *
  * A task that a worker takes out of the backlog because it waits for it gives its place back when it

@@ -8,11 +8,11 @@
 /* What an executor with workers adds to the common counters. */
 struct weir__tally {
     uint64_t accepted; /* tasks that got a place, ever: read first */
-    uint64_t released; /* places given back by workers: read second */
+    uint64_t workers;  /* read second */
+    uint64_t released; /* places given back by workers: read third */
     struct {
         uint64_t completed, failed, run_ns, wait_ns, run_max_ns, wait_max_ns;
-    } ran; /* sums and maxima over the workers: read third, failed before completed */
-    uint64_t workers;
+    } ran; /* sums and maxima over the workers: read last, failed before completed */
 };
 
 /* Add one worker's counters. */

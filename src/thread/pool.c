@@ -22,13 +22,19 @@ static bool valid(void *context, uint64_t hint)
     return weir__future_is_pending(weir__slab_at(pool->base.slab, (uint32_t)hint), hint);
 }
 
-static void tally(const void *owner, struct weir__tally *out)
+static void tally_workers(const struct weir__pool *const_pool, struct weir__tally *out)
 {
-    struct weir__pool *pool = (struct weir__pool *)(uintptr_t)owner;
-    weir__places_tally(&pool->base, out);
+    struct weir__pool *pool = (struct weir__pool *)(uintptr_t)const_pool;
     size_t count = weir__load_acquire(&pool->worker_count); /* acquire [W1] */
     for (size_t i = 0; i < count; i++)
         weir__tally_add(out, &pool->workers[i]->counters);
+}
+
+static void tally(const void *owner, struct weir__tally *out)
+{
+    const struct weir__pool *pool = owner;
+    weir__places_tally(&pool->base, out);
+    tally_workers(pool, out);
 }
 
 /* How long the oldest in the backlog has waited. */
@@ -101,7 +107,12 @@ static void pool_close(weir_executor *executor)
 
 static bool pool_quiet_locked(const weir_executor *executor)
 {
-    return weir__pool_of_const(executor)->threads == 0;
+    const struct weir__pool *pool = weir__pool_of_const(executor);
+    if (pool->threads)
+        return false;
+    struct weir__tally tally = {0};
+    tally_workers(pool, &tally); /* they have gone: the sums do not move any more */
+    return weir__places_withdrawn_locked(executor, tally.ran.completed);
 }
 
 static void pool_free(struct weir__pool *pool)

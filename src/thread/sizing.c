@@ -77,8 +77,8 @@ weir_status weir__pool_spawn_locked(struct weir__pool *pool)
     }
     worker->joinable = true;
     pool->threads++;
-    size_t live = weir__add_relaxed(&pool->places.live, (size_t)1) + 1; /* lock held */
-    weir__counter_raise(&pool->base.counters.workers_peak, live);
+    weir__counter_raise(&pool->base.counters.workers_peak,
+                        weir__places_add_worker_locked(&pool->base));
     weir__pool_note_size_locked(pool);
     return WEIR_OK;
 }
@@ -119,7 +119,7 @@ static void dismiss_locked(struct weir__pool *pool, struct weir__wakes *wakes)
     } else {
         pool->leaving++;
     }
-    weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held */
+    weir__places_remove_worker_locked(&pool->base);
     weir__pool_note_size_locked(pool);
 }
 
@@ -134,8 +134,8 @@ void weir__pool_size_up_locked(weir_executor *executor, struct weir__wakes *wake
         enum weir__sizing decision = decide_by_rule_locked(pool);
         if (decision == WEIR__SIZE_GROW)
             weir__pool_spawn_locked(pool);
-        else if (decision == WEIR__SIZE_SHRINK)
-            dismiss_locked(pool, wakes);
+        else if (decision == WEIR__SIZE_SHRINK && weir__places_occupied_locked(executor) + 1 < live)
+            dismiss_locked(pool, wakes); /* one that this task does not need */
     } else if (weir__places_occupied_locked(executor) >= live) {
         weir__pool_spawn_locked(pool); /* failing that, the task finds a place or does not */
     }

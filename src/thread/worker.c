@@ -127,7 +127,7 @@ static void retire_locked(struct weir__pool *pool)
     if (pool->leaving)
         pool->leaving--; /* its place has been given up already */
     else
-        weir__sub_relaxed(&pool->places.live, (size_t)1); /* lock held; a hint elsewhere */
+        weir__places_remove_worker_locked(&pool->base);
     weir__pool_note_size_locked(pool);
 }
 
