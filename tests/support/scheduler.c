@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "future/slab.h"
 
 enum { ACTORS = 64, CHANGES = 4, PATIENCE = 3000, STEPS_MOST = 2000000 };
 
@@ -53,6 +54,9 @@ int __real_clock_gettime(clockid_t, struct timespec *);
 bool __real_weir__futex_wait(_Atomic uint32_t *, uint32_t, int64_t);
 void __real_weir__futex_wake(_Atomic uint32_t *, int);
 
+const struct weir__future_host *__real_weir__slab_host(const struct weir__slab *);
+
+const struct weir__future_host *__wrap_weir__slab_host(const struct weir__slab *);
 int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 int __wrap_pthread_join(pthread_t, void **);
 int __wrap_pthread_tryjoin_np(pthread_t, void **);
@@ -246,6 +250,13 @@ void __wrap_weir__futex_wake(_Atomic uint32_t *word, int count)
         rouse(actor, false);
         count--;
     }
+}
+
+/* Between the look at a future and the call into its executor, which may be gone by then. */
+const struct weir__future_host *__wrap_weir__slab_host(const struct weir__slab *slab)
+{
+    weir__step();
+    return __real_weir__slab_host(slab);
 }
 
 static struct actor *new_actor(void)
