@@ -12,7 +12,8 @@ struct walk_visitor {
 
 /* Visits what `find ROOT -type f` finds, in the order of `LC_ALL=C sort`, holding in memory no more
  * than the names in the folders between the root and the current file. Symbolic links are not
- * followed. A folder that cannot be read is told to `failure`, and the walk goes on.
+ * followed. A folder that cannot be read, also since its path is too long for the system, is told
+ * to `failure`, and the walk goes on.
  * Returns false if `file` ended it. */
 bool walk(const char *root, const struct walk_visitor *visitor);
 
