@@ -22,8 +22,8 @@ WEIR_BEGIN_DECLS
  *  @param futures     n entries; borrowed: the caller keeps its references. NULL only with n = 0.
  *  @param n           entries; 0 returns WEIR_OK at once.
  *  @param timeout_ns  nanoseconds from now; 0 polls, WEIR_FOREVER waits without end.
- *  @param done        receives how many entries have ended (NULL entries and repetitions count as
- *                     ended), for WEIR_OK and WEIR_ETIMEDOUT; may be NULL.
+ *  @param done        receives how many entries have ended (NULL entries count as ended, and each
+ *                     repetition with its future), for WEIR_OK and WEIR_ETIMEDOUT; may be NULL.
  *  @return WEIR_OK | WEIR_ETIMEDOUT | WEIR_EDEADLOCK: one of them is the caller's own task, or has
  *          the caller on top of it | WEIR_EINVAL | WEIR_ENOMEM (n above 16 only) | WEIR_EFORKED
  *  @threads any. @blocks up to the timeout. @since 0.1 */

@@ -3,9 +3,9 @@
  * A task that is withdrawn (cancelled, displaced, stranded) is ended by whatever thread does it,
  * often not a worker. Between the claim and the end, the executor must not count as quiet: a
  * shutdown would return with a future that has not ended, and a destroy would free what the
- * withdrawing thread is about to touch. Nothing can be written into the executor before the claim,
- * which is what makes it safe to touch at all. So it is a difference that tells: without workers,
- * every task accepted is completed, expired, withdrawn and done with, or in somebody's hands. */
+ * withdrawing thread is about to touch. Before the claim, that thread cannot leave a note in the
+ * executor, which may be gone by then. So it is a difference that tells: every task accepted is done
+ * with by a worker, withdrawn and done with, or still queued or in somebody's hands. */
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "executor/places.h"
@@ -134,42 +134,55 @@ weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__
     return status;
 }
 
-bool weir__places_cancel(weir_executor *executor, struct weir_future *future)
+bool weir__places_withdraw(weir_executor *executor, struct weir_future *future)
 {
-    if (!weir__future_claim(future, WEIR__CLAIMED))
-        return false;
     withdraw(executor, future, WEIR_ECANCELLED, &executor->counters.cancelled);
     return true;
 }
 
-bool weir__places_withdrawn_locked(const weir_executor *executor, uint64_t completed)
+bool weir__places_settled_locked(const weir_executor *executor, uint64_t by_workers)
 {
-    struct weir__places *places = executor->places;
-    struct weir__counters *counters = (struct weir__counters *)(uintptr_t)&executor->counters;
-    /* relaxed: accepted under the lock; expired was counted by workers that have gone, who took the
-     * lock since */
-    return weir__load_relaxed(&places->accepted) ==
-           completed + weir__load_relaxed(&counters->expired) + places->withdrawn;
+    const struct weir__places *places = executor->places;
+    /* relaxed: written under the lock */
+    return weir__load_relaxed((weir__counter *)(uintptr_t)&places->accepted) ==
+           by_workers + places->withdrawn;
 }
 
-uint64_t weir__places_end_queued(weir_executor *executor, weir_status status,
-                                 weir__counter *counter)
+struct weir_future *weir__places_claim_all_locked(weir_executor *executor)
+{
+    struct weir_future *first = NULL, *last = NULL, *future;
+    while ((future = executor->places->ops->claim_oldest_locked(executor))) {
+        /* relaxed: the link of a claimed slot is the claimer's */
+        weir__store_relaxed(&future->next_free, 0u);
+        if (last)
+            weir__store_relaxed(&last->next_free, future->index + 1);
+        else
+            first = future;
+        last = future;
+    }
+    return first;
+}
+
+uint64_t weir__places_end_claimed(weir_executor *executor, struct weir_future *first,
+                                  weir_status status, weir__counter *counter)
 {
     uint64_t ended = 0;
-    for (;;) {
-        weir__lock_take(&executor->lock);
-        struct weir_future *future = executor->places->ops->claim_oldest_locked(executor);
-        weir__lock_release(&executor->lock);
-        if (!future)
-            return ended;
+    while (first) {
+        uint32_t next = weir__load_relaxed(&first->next_free); /* the claimer's */
+        withdraw(executor, first, status, counter);
+        first = next ? weir__slab_at(executor->slab, next - 1) : NULL;
         ended++;
-        withdraw(executor, future, status, counter);
     }
+    return ended;
 }
 
 uint64_t weir__places_cancel_queued(weir_executor *executor)
 {
-    return weir__places_end_queued(executor, WEIR_ECANCELLED, &executor->counters.cancelled);
+    weir__lock_take(&executor->lock);
+    struct weir_future *first = weir__places_claim_all_locked(executor);
+    weir__lock_release(&executor->lock);
+    return weir__places_end_claimed(executor, first, WEIR_ECANCELLED,
+                                    &executor->counters.cancelled);
 }
 
 size_t weir__places_blocked(const weir_executor *executor)

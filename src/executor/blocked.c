@@ -59,6 +59,9 @@ static void settle_locked(struct weir__places *places, struct weir__blocked *blo
 void weir__places_grant_locked(weir_executor *executor, struct weir__wakes *wakes)
 {
     struct weir__places *places = executor->places;
+    /* Not into an executor that nobody serves any more. */
+    if (weir__places_open_locked(executor) != WEIR_OK)
+        return;
     while (places->first_blocked && weir__places_free_locked(executor, executor->limit)) {
         struct weir__blocked *blocked = places->first_blocked;
         weir__store_relaxed(&blocked->future->submit_ns, weir__now_ns()); /* published [F1] */

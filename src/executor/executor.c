@@ -11,10 +11,10 @@
 #include "policy/policy_impl.h"
 #include "sync/futex.h"
 
-static bool host_cancel(void *owner, struct weir_future *future)
+static bool host_withdraw(void *owner, struct weir_future *future)
 {
     weir_executor *executor = owner;
-    return executor->ops->cancel && executor->ops->cancel(executor, future);
+    return executor->ops->withdraw(executor, future);
 }
 
 static enum weir__help host_help(void *owner, struct weir_future *future)
@@ -28,7 +28,7 @@ static enum weir__help host_help(void *owner, struct weir_future *future)
     return WEIR__HELP_NO;
 }
 
-static const struct weir__future_host host = {host_cancel, host_help};
+static const struct weir__future_host host = {host_withdraw, host_help};
 
 static size_t inline_bytes(size_t option)
 {
@@ -68,21 +68,37 @@ weir_status weir__life_status(uint32_t life)
 void weir__executor_check_quiet_locked(weir_executor *executor)
 {
     if (weir__load_relaxed(&executor->life) != WEIR__CLOSED || executor->callers ||
-        !executor->ops->quiet_locked(executor))
+        (executor->ops->quiet_locked && !executor->ops->quiet_locked(executor)))
         return;
     /* release [E1]: all that tasks did is visible to whoever a shutdown returns to */
     weir__store_release(&executor->quiet, 1u);
     weir__futex_wake(&executor->quiet, INT32_MAX);
 }
 
-/* Set CLOSED. True for the call that did. */
-static bool close_once(weir_executor *executor)
+/* From here on nothing is accepted, and nobody waits for a place: both at one moment, so that no
+ * place is granted into an executor whose workers are leaving. */
+static void close_executor(weir_executor *executor)
+{
+    struct weir__wakes wakes = {NULL, NULL};
+    weir__lock_take(&executor->lock);
+    if (weir__load_relaxed(&executor->life) != WEIR__CLOSED) { /* the lock is held */
+        weir__store_relaxed(&executor->life, (uint32_t)WEIR__CLOSED); /* published by it [L1] */
+        if (executor->ops->close_locked)
+            executor->ops->close_locked(executor, &wakes);
+        weir__executor_check_quiet_locked(executor);
+    }
+    weir__lock_release(&executor->lock);
+    weir__wakes_flush(&wakes);
+}
+
+/* Whether all that was accepted has ended, callbacks included; workers may still be leaving. */
+static bool all_ended(weir_executor *executor)
 {
     weir__lock_take(&executor->lock);
-    bool first = weir__load_relaxed(&executor->life) != WEIR__CLOSED;
-    weir__store_relaxed(&executor->life, (uint32_t)WEIR__CLOSED); /* published by the lock [L1] */
+    bool ended = executor->callers == 0 &&
+                 (!executor->ops->settled_locked || executor->ops->settled_locked(executor));
     weir__lock_release(&executor->lock);
-    return first;
+    return ended;
 }
 
 static bool wait_quiet(weir_executor *executor, int64_t deadline_ns)
@@ -118,7 +134,7 @@ static uint64_t cancel_all(weir_executor *executor, bool running_too)
 {
     if (running_too)
         weir__store_release(&executor->cancel_running, true); /* release [F5] */
-    return executor->ops->cancel_queued(executor);
+    return executor->ops->cancel_queued ? executor->ops->cancel_queued(executor) : 0;
 }
 
 weir_status weir_executor_shutdown_sized(weir_executor *executor,
@@ -134,8 +150,7 @@ weir_status weir_executor_shutdown_sized(weir_executor *executor,
                           : own.timeout_ns == -1 ? 0
                                                  : weir__deadline_after(own.timeout_ns);
     uint64_t finished_before = finished(executor), cancelled = 0;
-    if (close_once(executor))
-        executor->ops->close(executor);
+    close_executor(executor);
     if (own.mode == WEIR_CANCEL_QUEUED)
         cancelled = cancel_all(executor, own.cancel_running);
 
@@ -143,7 +158,7 @@ weir_status weir_executor_shutdown_sized(weir_executor *executor,
     if (!weir__thread_inside(executor) && !wait_quiet(executor, deadline_ns)) {
         if (own.cancel_at_timeout)
             cancelled += cancel_all(executor, own.cancel_running);
-        status = wait_quiet(executor, 0) ? WEIR_OK : WEIR_ETIMEDOUT;
+        status = all_ended(executor) ? WEIR_OK : WEIR_ETIMEDOUT;
     }
     if (own.report)
         report(executor, finished_before, cancelled, own.report);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "executor/wakes.h"
 #include "future/slab.h"
 #include "stats/counters.h"
 #include "stats/snapshot.h"
@@ -32,7 +33,9 @@ struct weir__request {
     bool must;           /* WEIR_MUST_ADMIT */
 };
 
-/* What a kind of executor does. All are called without any lock. */
+/* What a kind of executor does. All are called without any lock, unless said otherwise. Those that
+ * only make sense with a backlog may be NULL: withdraw, run_here, close_locked, cancel_queued,
+ * settled_locked, quiet_locked, tally. */
 struct weir__executor_ops {
     /* Take a place and queue the task. WEIR_OK: *future is queued, with request->refs |
      * WEIR_EREJECTED: the limit is reached | WEIR_ESHUTDOWN | WEIR_EBROKEN | WEIR_ENOMEM |
@@ -47,15 +50,19 @@ struct weir__executor_ops {
     /* What a policy function is told: backlog, workers, running, idle, oldest_wait_ns. */
     void (*describe)(weir_executor *, weir_admission *);
 
-    bool (*cancel)(weir_executor *, struct weir_future *);
+    /* See weir__future_host. */
+    bool (*withdraw)(weir_executor *, struct weir_future *);
     /* The calling worker wants to wait for this future: run it if it is pending. */
     bool (*run_here)(weir_executor *, void *worker, struct weir_future *);
 
-    /* CLOSED was just set: release submitters that wait, let idle workers go. */
-    void (*close)(weir_executor *);
+    /* CLOSED was just set: send submitters that wait away, let idle workers go. Requires: lock. */
+    void (*close_locked)(weir_executor *, struct weir__wakes *);
     /* End what is queued. Returns how many. */
     uint64_t (*cancel_queued)(weir_executor *);
-    /* Whether nothing is left to end, but for tasks that submitters run. Requires: the lock. */
+    /* Whether every task that was accepted has ended, callbacks included, but for those that
+     * submitters run. Requires: lock. */
+    bool (*settled_locked)(const weir_executor *);
+    /* Whether, besides, no worker is left that could touch the executor. Requires: lock. */
     bool (*quiet_locked)(const weir_executor *);
     /* Join and free all but what weir__executor_fini() frees, then that, then the memory. */
     void (*destroy)(weir_executor *);

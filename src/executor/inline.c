@@ -31,25 +31,6 @@ static void inline_describe(weir_executor *executor, weir_admission *admission)
     admission->mean_run_ns = stats.completed ? stats.run_ns / stats.completed : 0;
 }
 
-static void inline_close(weir_executor *executor)
-{
-    weir__lock_take(&executor->lock);
-    weir__executor_check_quiet_locked(executor);
-    weir__lock_release(&executor->lock);
-}
-
-static uint64_t inline_cancel_queued(weir_executor *executor)
-{
-    (void)executor;
-    return 0;
-}
-
-static bool inline_quiet_locked(const weir_executor *executor)
-{
-    (void)executor;
-    return true;
-}
-
 static void inline_destroy(weir_executor *executor)
 {
     /* The last caller may still be between telling us that it is quiet and letting the lock go. */
@@ -78,9 +59,6 @@ static const struct weir__executor_ops inline_ops = {
     .admit_waiting = inline_admit_waiting,
     .admit_displacing = inline_admit,
     .describe = inline_describe,
-    .close = inline_close,
-    .cancel_queued = inline_cancel_queued,
-    .quiet_locked = inline_quiet_locked,
     .destroy = inline_destroy,
     .blocked = inline_none,
     .capacity = inline_none,

@@ -80,15 +80,18 @@ void weir__places_tally(const weir_executor *, struct weir__tally *);
 weir_status weir__places_admit(weir_executor *, struct weir__request *, struct weir_future **);
 weir_status weir__places_admit_displacing(weir_executor *, struct weir__request *,
                                           struct weir_future **);
-/* Whether every task that was accepted and not left to workers has been done with; completed: how
- * many tasks workers have ended. Requires: lock. */
-bool weir__places_withdrawn_locked(const weir_executor *, uint64_t completed);
-bool weir__places_cancel(weir_executor *, struct weir_future *);
+/* Whether every task that was accepted has been done with; by_workers: how many by workers.
+ * Requires: lock. */
+bool weir__places_settled_locked(const weir_executor *, uint64_t by_workers);
+bool weir__places_withdraw(weir_executor *, struct weir_future *);
 uint64_t weir__places_cancel_queued(weir_executor *);
 size_t weir__places_blocked(const weir_executor *);
 size_t weir__places_capacity(const weir_executor *);
-/* End all that is queued; the counter gets one each. Returns how many. */
-uint64_t weir__places_end_queued(weir_executor *, weir_status, weir__counter *);
+/* Take all that is queued out, CLAIMED, as a list. Requires: lock. */
+struct weir_future *weir__places_claim_all_locked(weir_executor *);
+/* End such a list; the counter gets one each. Returns how many. Requires: no lock. */
+uint64_t weir__places_end_claimed(weir_executor *, struct weir_future *first, weir_status,
+                                  weir__counter *);
 
 /* blocked.c */
 weir_status weir__places_admit_waiting(weir_executor *, struct weir__request *, int64_t deadline_ns,

@@ -75,6 +75,7 @@ static void finish(struct weir_task *task, weir_status returned)
     if (status != WEIR_OK && !task->failed) { /* the message of weir_task_fail() stays */
         weir__future_forget_result(task->future);
         task->future->error = (int)returned;
+        task->future->flags |= WEIR__ERROR_IS_STATUS;
     }
     /* The task stays on the stack through its end: its callbacks run inside the executor. */
     task->end(task, status);

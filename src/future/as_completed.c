@@ -131,7 +131,7 @@ weir_status weir_as_completed_next(weir_as_completed *it, int64_t timeout_ns, si
     it->yielded++;
     *index = member->index;
     /* Once it is unregistered, nobody is inside its notify: let it go. */
-    weir__future_unobserve(member->future, &member->observer);
+    weir__gather_forget(member);
     it->futures[member->index] = NULL;
     weir_future_unref(member->future);
     member->future = NULL;

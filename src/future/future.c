@@ -113,7 +113,7 @@ int weir_future_error(const weir_future *future, const char **message)
         *message = "";
         if (ended && future->flags & WEIR__HAS_MESSAGE)
             *message = future->result;
-        else if (ended && future->status == WEIR_EFAILED && future->error)
+        else if (ended && future->flags & WEIR__ERROR_IS_STATUS)
             *message = weir_status_text((weir_status)future->error);
         else if (ended && future->status != WEIR_OK)
             *message = weir_status_text((weir_status)future->status);
@@ -141,8 +141,9 @@ bool weir_future_cancel(weir_future *future)
         uint64_t word = word_of(future);
         switch (weir__state(word)) {
         case WEIR__PENDING:
-            /* The owner is there: it ends all its futures before it goes. */
-            if (weir__slab_host(future->slab)->cancel(weir__slab_owner(future->slab), future))
+            /* Claim first: until then the owner may end the task, and be gone, at any moment. */
+            if (weir__future_claim(future, WEIR__CLAIMED) &&
+                weir__slab_host(future->slab)->withdraw(weir__slab_owner(future->slab), future))
                 return true;
             continue; /* it started, or another one was faster: look again */
         case WEIR__RUNNING:

@@ -79,7 +79,8 @@ enum {
     WEIR__TIMED = 4,          /* start_by_ns is set */
     WEIR__HAS_RESULT = 8,     /* result and result_size are set */
     WEIR__RESULT_ON_HEAP = 16, /* result is ours to free */
-    WEIR__HAS_MESSAGE = 32    /* the result is the text of a failure */
+    WEIR__HAS_MESSAGE = 32,   /* the result is the text of a failure */
+    WEIR__ERROR_IS_STATUS = 64 /* the error is what the function returned */
 };
 
 /* Two cache lines, then the inline argument, then the inline result. A task without a result, an
@@ -116,8 +117,10 @@ enum weir__help {
 };
 
 struct weir__future_host {
-    /* A pending future is to be cancelled: claim it, account for it, end it. False: too late. */
-    bool (*cancel)(void *owner, struct weir_future *future);
+    /* A future is being cancelled: the caller has CLAIMED it, so the owner is there and stays until
+     * it has ended. Account for it and end it: true. False: it cannot be withdrawn any more, and
+     * has been put into RUNNING. */
+    bool (*withdraw)(void *owner, struct weir_future *future);
     /* The calling thread wants to wait for this unfinished future. */
     enum weir__help (*help)(void *owner, struct weir_future *future);
 };

@@ -55,7 +55,10 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
         struct weir__member *member = &members[i];
         *member = (struct weir__member){.gather = gather, .future = futures[i], .index = i};
         member->observer.notify = member_ended;
-        if (member->future && weir__future_observe(member->future, &member->observer))
+        /* What has ended is not locked: in a forked child, the lock may be taken for ever. */
+        if (member->future && !weir__future_ended(member->future))
+            member->registered = weir__future_observe(member->future, &member->observer);
+        if (member->registered)
             continue;
         weir__lock_take(&gather->lock);
         if (member->future)
@@ -69,8 +72,15 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
 void weir__gather_fini(struct weir__gather *gather)
 {
     for (size_t i = 0; i < gather->count; i++)
-        if (gather->members[i].future)
-            weir__future_unobserve(gather->members[i].future, &gather->members[i].observer);
+        weir__gather_forget(&gather->members[i]);
+}
+
+void weir__gather_forget(struct weir__member *member)
+{
+    /* In a forked child there is nobody who could be telling us, and the lock may be taken. */
+    if (member->registered && !weir__future_forked(member->future))
+        weir__future_unobserve(member->future, &member->observer);
+    member->registered = false;
 }
 
 bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on_failure,

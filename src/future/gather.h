@@ -19,6 +19,7 @@ struct weir__member {
     struct weir_future *future;     /* immutable; NULL: passed over */
     struct weir__member *next_done; /* protected by: gather's lock */
     size_t index;                   /* immutable; in the caller's array */
+    bool registered;                /* the waiter's; the observer was linked */
 };
 
 struct weir__gather {
@@ -41,6 +42,8 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
                        weir_future *const *futures, size_t count);
 /* Unregister. On return nobody touches the memory any more. */
 void weir__gather_fini(struct weir__gather *gather);
+/* Unregister one member. */
+void weir__gather_forget(struct weir__member *member);
 /* Sleep until wake_at have ended (or, if wished, one has failed). False: the deadline passed. */
 bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on_failure,
                        int64_t deadline_ns);

@@ -102,7 +102,11 @@ weir_status weir_future_on_done(weir_future *future, weir_done_fn *done, void *d
 {
     if (!future || !done)
         return WEIR_EINVAL;
-    if (!weir__future_ended(future) && weir__forked(weir__slab_guard(future->slab)))
+    if (weir__future_ended(future)) { /* without the lock, which a forked child may find taken */
+        done(future, data);
+        return WEIR_OK;
+    }
+    if (weir__forked(weir__slab_guard(future->slab)))
         return WEIR_EFORKED;
     weir__lock_take(&future->lock);
     struct weir__callback *more = NULL;

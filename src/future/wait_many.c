@@ -35,8 +35,8 @@ static weir_status check(weir_future *const *futures, size_t n, int64_t timeout_
     if ((!futures && n) || timeout_ns < 0)
         return WEIR_EINVAL;
     for (size_t i = 0; i < n; i++)
-        if (futures[i] && !weir__future_ended(futures[i]))
-            return weir__future_forked(futures[i]) ? WEIR_EFORKED : WEIR_OK;
+        if (futures[i] && !weir__future_ended(futures[i]) && weir__future_forked(futures[i]))
+            return WEIR_EFORKED;
     return WEIR_OK;
 }
 

@@ -7,7 +7,11 @@ enum { STEPS_INVALID = 255 };
 
 weir_policy weir_reject_when_reached(size_t limit)
 {
-    return (weir_policy){.at_limit = WEIR_REJECT, .limit = limit ? limit : WEIR_ZERO};
+    if (limit == 0)
+        limit = WEIR_ZERO;
+    else if (limit > WEIR_LIMIT_MAX) /* stays out of range, and apart from WEIR_ZERO */
+        limit = WEIR_LIMIT_MAX + 1;
+    return (weir_policy){.at_limit = WEIR_REJECT, .limit = limit};
 }
 
 weir_policy weir_block(int64_t timeout_ns)

@@ -22,19 +22,13 @@ static bool valid(void *context, uint64_t hint)
     return weir__future_is_pending(weir__slab_at(pool->base.slab, (uint32_t)hint), hint);
 }
 
-static void tally_workers(const struct weir__pool *const_pool, struct weir__tally *out)
+static void tally(const void *owner, struct weir__tally *out)
 {
-    struct weir__pool *pool = (struct weir__pool *)(uintptr_t)const_pool;
+    struct weir__pool *pool = (struct weir__pool *)(uintptr_t)owner;
+    weir__places_tally(&pool->base, out);
     size_t count = weir__load_acquire(&pool->worker_count); /* acquire [W1] */
     for (size_t i = 0; i < count; i++)
         weir__tally_add(out, &pool->workers[i]->counters);
-}
-
-static void tally(const void *owner, struct weir__tally *out)
-{
-    const struct weir__pool *pool = owner;
-    weir__places_tally(&pool->base, out);
-    tally_workers(pool, out);
 }
 
 /* How long the oldest in the backlog has waited. */
@@ -93,26 +87,26 @@ static const struct weir__places_ops places_ops = {
     .claim_oldest_locked = claim_oldest_locked,
 };
 
-static void pool_close(weir_executor *executor)
+static void pool_close_locked(weir_executor *executor, struct weir__wakes *wakes)
 {
-    struct weir__pool *pool = weir__pool_of(executor);
-    struct weir__wakes wakes = {NULL, NULL};
-    weir__lock_take(&executor->lock);
-    weir__places_turn_away_locked(executor, WEIR_ESHUTDOWN, &wakes);
-    weir__pool_wake_all_locked(pool, &wakes);
-    weir__executor_check_quiet_locked(executor);
-    weir__lock_release(&executor->lock);
-    weir__wakes_flush(&wakes); /* idle workers find the executor closed, and leave */
+    weir__places_turn_away_locked(executor, WEIR_ESHUTDOWN, wakes);
+    /* They find the queue empty and the executor closed, and leave. */
+    weir__pool_wake_all_locked(weir__pool_of(executor), wakes);
+}
+
+static bool pool_settled_locked(const weir_executor *executor)
+{
+    struct weir__pool *pool = weir__pool_of((weir_executor *)(uintptr_t)executor);
+    size_t count = weir__load_relaxed(&pool->worker_count); /* lock held */
+    uint64_t settled = 0;
+    for (size_t i = 0; i < count; i++)
+        settled += weir__load_acquire(&pool->workers[i]->settled); /* acquire [E2] */
+    return weir__places_settled_locked(executor, settled);
 }
 
 static bool pool_quiet_locked(const weir_executor *executor)
 {
-    const struct weir__pool *pool = weir__pool_of_const(executor);
-    if (pool->threads)
-        return false;
-    struct weir__tally tally = {0};
-    tally_workers(pool, &tally); /* they have gone: the sums do not move any more */
-    return weir__places_withdrawn_locked(executor, tally.ran.completed);
+    return weir__pool_of_const(executor)->threads == 0 && pool_settled_locked(executor);
 }
 
 static void pool_free(struct weir__pool *pool)
@@ -161,10 +155,11 @@ static const struct weir__executor_ops pool_ops = {
     .admit_waiting = weir__places_admit_waiting,
     .admit_displacing = weir__places_admit_displacing,
     .describe = describe,
-    .cancel = weir__places_cancel,
+    .withdraw = weir__places_withdraw,
     .run_here = weir__worker_run_here,
-    .close = pool_close,
+    .close_locked = pool_close_locked,
     .cancel_queued = weir__places_cancel_queued,
+    .settled_locked = pool_settled_locked,
     .quiet_locked = pool_quiet_locked,
     .destroy = pool_destroy,
     .tally = tally,

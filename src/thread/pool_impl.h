@@ -34,6 +34,7 @@ struct weir__worker {
     struct weir__parker parker;           /* where it sleeps while idle */
 
     _Alignas(WEIR__CACHE_LINE) struct weir__run_counters counters; /* the worker writes, all read */
+    weir__counter settled;                /* likewise; tasks it is done with, callbacks too [E2] */
     weir__counter busy_ns;                /* likewise; time in tasks that are not nested */
     _Atomic int64_t running_since_ns;     /* likewise; 0: no task */
     struct weir__slab_cache cache;        /* worker-private; slots it has done with */

@@ -59,24 +59,35 @@ void weir__pool_note_size_locked(struct weir__pool *pool)
     weir__store_relaxed(&pool->surplus, pool->leaving || live > pool->max_workers);
 }
 
-weir_status weir__pool_spawn_locked(struct weir__pool *pool)
+static weir_status start_worker_locked(struct weir__pool *pool)
 {
     struct weir__worker *worker = worker_for_spawn_locked(pool);
-    weir_status status = WEIR_ENOMEM;
-    if (worker)
-        status =
-            weir__thread_start(&worker->thread, pool->stack_bytes, weir__worker_main, worker);
-    if (status != WEIR_OK) {
-        if (worker) {
-            worker->vacant = pool->vacant;
-            pool->vacant = worker;
-        }
-        pool->spawn_retry_ns = weir__now_ns() + RETRY_NS;
-        weir__counter_bump(&pool->base.counters.spawn_failures, 1); /* lock held */
-        return status;
+    if (!worker)
+        return WEIR_ENOMEM;
+    weir_status status =
+        weir__thread_start(&worker->thread, pool->stack_bytes, weir__worker_main, worker);
+    if (status == WEIR_OK) {
+        worker->joinable = true;
+        pool->threads++;
+    } else {
+        worker->vacant = pool->vacant;
+        pool->vacant = worker;
     }
-    worker->joinable = true;
-    pool->threads++;
+    return status;
+}
+
+weir_status weir__pool_spawn_locked(struct weir__pool *pool)
+{
+    if (pool->leaving) { /* one that was dismissed and does not know it yet stays */
+        pool->leaving--;
+    } else {
+        weir_status status = start_worker_locked(pool);
+        if (status != WEIR_OK) {
+            pool->spawn_retry_ns = weir__now_ns() + RETRY_NS;
+            weir__counter_bump(&pool->base.counters.spawn_failures, 1); /* lock held */
+            return status;
+        }
+    }
     weir__counter_raise(&pool->base.counters.workers_peak,
                         weir__places_add_worker_locked(&pool->base));
     weir__pool_note_size_locked(pool);

@@ -46,6 +46,7 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
         weir__places_release(task->executor, worker->cell);
     }
     weir__future_end(future, status, &worker->cache);
+    weir__counter_bump(&worker->settled, 1); /* release [E2]: the end and the callbacks */
 }
 
 /* Run a task that this worker has claimed. nested: on top of another one of its own. */
@@ -57,6 +58,7 @@ static void run_claimed(struct weir__worker *worker, struct weir_future *future,
         weir__add_seq_cst(&pool->base.counters.expired, (uint64_t)1); /* seq_cst [A1] */
         weir__places_freed(&pool->base);
         weir__future_end(future, WEIR_EEXPIRED, &worker->cache);
+        weir__counter_bump(&worker->settled, 1); /* release [E2] */
         return;
     }
     if (nested) {
@@ -254,10 +256,15 @@ static void unwound(void *argument)
     bool replaced = weir__pool_spawn_locked(pool) == WEIR_OK;
     if (replaced)
         weir__add_relaxed(&pool->base.counters.respawned, (uint64_t)1); /* a number of its own */
-    bool stranded = weir__load_relaxed(&pool->places.live) == 0;
+    struct weir_future *stranded = NULL;
+    struct weir__wakes wakes = {NULL, NULL};
+    if (weir__load_relaxed(&pool->places.live) == 0) { /* lock held */
+        weir__places_turn_away_locked(&pool->base, WEIR_ESYS, &wakes);
+        stranded = weir__places_claim_all_locked(&pool->base);
+    }
     weir__lock_release(&pool->base.lock);
-    if (stranded)
-        weir__places_end_queued(&pool->base, WEIR_EBROKEN, &pool->base.counters.stranded);
+    weir__wakes_flush(&wakes);
+    weir__places_end_claimed(&pool->base, stranded, WEIR_EBROKEN, &pool->base.counters.stranded);
     depart(worker);
 }
 
@@ -271,15 +278,18 @@ static void break_executor(struct weir__pool *pool)
     struct weir__wakes wakes = {NULL, NULL};
     weir__places_turn_away_locked(&pool->base, WEIR_EBROKEN, &wakes);
     weir__pool_wake_all_locked(pool, &wakes);
+    struct weir_future *stranded = weir__places_claim_all_locked(&pool->base);
     weir__lock_release(&pool->base.lock);
     weir__wakes_flush(&wakes); /* idle workers find the executor broken, and leave */
-    weir__places_end_queued(&pool->base, WEIR_EBROKEN, &pool->base.counters.stranded);
+    weir__places_end_claimed(&pool->base, stranded, WEIR_EBROKEN, &pool->base.counters.stranded);
 }
 
 void *weir__worker_main(void *argument)
 {
     struct weir__worker *worker = argument;
     struct weir__pool *pool = worker->pool;
+    /* A cancellation could otherwise strike in a callback, or where the worker is leaving. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     weir__thread_name(pool->base.name, worker->index);
     weir__thread_is_worker(&pool->base, worker);
     if (pool->worker_init && pool->worker_init(pool->init_data, worker->index) != WEIR_OK) {
