@@ -1,1 +1,3 @@
 # The tests in which something fails that usually does not.
+
+weir_add_test(fault/threads.c WRAP pthread_create)
