@@ -1,7 +1,8 @@
 /** @file
  *  The thread executor: a pool of threads of fixed or varying size, with a bounded backlog.
  *
- *  Its threads block all signals and are named "name/0", "name/1", … (cut to 15 bytes). */
+ *  Its threads block all signals but those of faults (SIGSEGV, SIGBUS, SIGFPE, SIGILL), cannot be
+ *  cancelled with pthread_cancel(), and are named "name/0", "name/1", … (cut to 15 bytes). */
 #ifndef WEIR_THREAD_H
 #define WEIR_THREAD_H
 

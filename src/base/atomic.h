@@ -46,6 +46,10 @@ void weir__step(void);
     (WEIR__STEP(), atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
 
 /* Strong compare-and-swap; the failure order is the strongest that goes with the success order. */
+#define weir__cas_relaxed(p, expected, desired)                                                    \
+    (WEIR__STEP(), atomic_compare_exchange_strong_explicit((p), (expected), (desired),             \
+                                                           memory_order_relaxed,                   \
+                                                           memory_order_relaxed))
 #define weir__cas_acquire(p, expected, desired)                                                    \
     (WEIR__STEP(), atomic_compare_exchange_strong_explicit((p), (expected), (desired),             \
                                                            memory_order_acquire,                   \

@@ -115,9 +115,11 @@ weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__
     if (weir__load_relaxed(&places->growing)) /* lock held */
         places->ops->size_up_locked(executor, &wakes);
     weir_status status = weir__places_open_locked(executor);
-    /* Only a backlog can be displaced, not what is on its way to an idle worker. */
-    if (status == WEIR_OK &&
-        weir__places_occupied_locked(executor) > weir__load_relaxed(&places->live))
+    /* Only a backlog can be displaced, not what is on its way to an idle worker; and only if that
+     * makes room: with must-admitted tasks above the limit, one less is not enough. */
+    uint64_t live = weir__load_relaxed(&places->live); /* lock held */
+    uint64_t occupied = weir__places_occupied_locked(executor);
+    if (status == WEIR_OK && occupied > live && occupied <= live + executor->limit)
         oldest = places->ops->claim_oldest_locked(executor);
     if (oldest)
         weir__add_seq_cst(&executor->counters.displaced, (uint64_t)1); /* seq_cst [A1] */

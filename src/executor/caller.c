@@ -50,7 +50,8 @@ weir_status weir__run_in_caller(weir_executor *executor, struct weir__request *r
         return weir__life_status(life);
     }
     *out = future;
-    /* release [C2]: counted as started before it is counted as completed */
+    /* release [C2]: a snapshot that sees the completion sees the start, but for what started after
+     * it read the starts, which its maximum takes care of */
     weir__add_release(&executor->counters.caller_started, (uint64_t)1);
     struct weir_task task = {.future = future,
                              .executor = executor,
@@ -68,7 +69,8 @@ weir_status weir__discard(weir_executor *executor, struct weir__request *request
     if (!future)
         return WEIR_ENOMEM;
     *out = future;
-    weir__add_release(&executor->counters.discarded, (uint64_t)1); /* before it is seen ended */
+    /* relaxed: before it is seen ended, by the release of the end [F2] */
+    weir__add_relaxed(&executor->counters.discarded, (uint64_t)1);
     weir__future_end(future, WEIR_EDISCARDED, NULL);
     return WEIR_OK;
 }

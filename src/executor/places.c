@@ -33,6 +33,9 @@
  * rightly. Between its counter and the look at `blocked`: a place is free and the first waiter
  * sleeps on; whoever frees the next place, or comes to wait, passes both on.
  *
+ * [A2] A snapshot that sees a place given back by a worker sees the end that it was given back for,
+ *      counted before it: it never shows more tasks running than there are workers to run them.
+ *
  * tests: conformance (burst, blocking order, cancel and resubmit), stress (the bound under racing
  * submitters), unit.schedule (interleavings). */
 #include "executor/places.h"
@@ -120,7 +123,8 @@ static void note_peak_locked(weir_executor *executor)
 void weir__places_enqueue_locked(weir_executor *executor, struct weir_future *future, uint32_t refs,
                                  struct weir__wakes *wakes)
 {
-    /* release [A3]: a snapshot that sees this task's end sees its acceptance; lock held */
+    /* release [A3]: whoever sees this acceptance sees all places that were seen to be free for it,
+     * so that it never counts more taken than there are; lock held */
     weir__counter_bump(&executor->places->accepted, 1);
     uint64_t hint = weir__future_publish(future, refs);
     executor->places->ops->enqueue_locked(executor, future, hint, wakes);
@@ -140,7 +144,7 @@ void weir__places_freed(weir_executor *executor)
 
 void weir__places_release(weir_executor *executor, struct weir__cell *cell)
 {
-    weir__add_seq_cst(&cell->released, (uint64_t)1); /* seq_cst [A1] */
+    weir__add_seq_cst(&cell->released, (uint64_t)1); /* seq_cst [A1]; release [A2]: the end */
     weir__places_freed(executor);
 }
 

@@ -14,7 +14,7 @@ enum { WEIR__CELLS = 16 };
 
 /* Places given back by the workers that share the cell, ever. */
 struct weir__cell {
-    _Alignas(WEIR__CACHE_LINE) weir__counter released; /* atomic [A1] */
+    _Alignas(WEIR__CACHE_LINE) weir__counter released; /* atomic [A1] [A2] */
 };
 
 /* What the kind of executor does with tasks that have a place. All are called under the lock; who is

@@ -38,10 +38,8 @@ void weir__request_fill(struct weir__request *request, struct weir_future *futur
     const weir_submission *submission = request->submission;
     unsigned flags = 0;
     future->fn = submission->fn;
-    if (submission->name) {
-        future->name = submission->name;
-        flags |= WEIR__NAMED;
-    }
+    if (submission->name)
+        weir__future_set_name(future, submission->name);
     if (request->start_by_ns != WEIR_FOREVER) {
         future->start_by_ns = request->start_by_ns;
         flags |= WEIR__TIMED;

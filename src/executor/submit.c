@@ -110,7 +110,7 @@ static weir_status admit(weir_executor *executor, struct weir__request *request,
         if (life != WEIR__OPEN)
             return refuse(executor, weir__life_status(life), WEIR__REJECTED_CHECK);
         verdict = ask(executor, WEIR_ALWAYS, request->submission, &wait_ns);
-        if (verdict == WEIR_REJECT)
+        if (verdict == WEIR_REJECT || (unsigned)verdict > WEIR_DISCARD_OLDEST)
             return refuse(executor, WEIR_EREJECTED, WEIR__REJECTED_CHECK);
     }
     weir_status status = act(executor, request, verdict, wait_ns, false, future);

@@ -123,7 +123,7 @@ int weir_future_error(const weir_future *future, const char **message)
 
 const char *weir_future_name(const weir_future *future)
 {
-    return future && future->flags & WEIR__NAMED ? future->name : NULL;
+    return future && word_of(future) & WEIR__NAMED ? future->name : NULL;
 }
 
 /* Leave a request with a running task. */

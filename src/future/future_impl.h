@@ -54,7 +54,8 @@ enum {
     WEIR__ENDED = 4,
     WEIR__STATE_MASK = 0xff,
     WEIR__OBSERVED = 0x100,        /* observers or callbacks are registered [F3] */
-    WEIR__CANCEL_REQUESTED = 0x200 /* weir_task_cancel_requested() */
+    WEIR__CANCEL_REQUESTED = 0x200, /* weir_task_cancel_requested() */
+    WEIR__NAMED = 0x400            /* name is set; never changes in a life */
 };
 
 /* Somebody who is told when a future has ended. The first word of a list entry; called under the
@@ -75,7 +76,6 @@ struct weir__callback {
 /* What a slot holds besides the first cache line; bits of weir_future.flags. */
 enum {
     WEIR__ARG_ON_HEAP = 1,    /* arg is ours to free */
-    WEIR__NAMED = 2,          /* name is set */
     WEIR__TIMED = 4,          /* start_by_ns is set */
     WEIR__HAS_RESULT = 8,     /* result and result_size are set */
     WEIR__RESULT_ON_HEAP = 16, /* result is ours to free */
@@ -101,8 +101,8 @@ struct weir_future {
 
     _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
     size_t result_size;               /* likewise; bytes */
-    const char *name;                 /* submitter until PENDING; borrowed; valid by the flags */
-    int64_t start_by_ns;              /* likewise */
+    const char *name;                 /* submitter until PENDING; borrowed; valid by the word */
+    int64_t start_by_ns;              /* submitter until PENDING; valid by the flags */
     struct weir__observer *observers; /* protected by: lock; in the order of registration */
     struct weir__callback *callbacks; /* protected by: lock; all but the first, newest first */
     weir_done_fn *done;               /* protected by: lock; the first callback */
@@ -143,8 +143,11 @@ static inline uint64_t weir__hint(uint32_t generation, uint32_t index)
 
 /* state.c: the transitions, and nothing else. */
 
-/* FREE -> PENDING, refs as given. Returns the hint. Requires: the slot is the caller's. */
+/* FREE -> PENDING, refs as given, with WEIR__NAMED if the word has it already. Returns the hint.
+ * Requires: the slot is the caller's. */
 uint64_t weir__future_publish(struct weir_future *future, uint32_t refs);
+/* Name a slot that is the caller's. */
+void weir__future_set_name(struct weir_future *future, const char *name);
 /* PENDING -> CLAIMED or RUNNING; false if it is not pending. */
 bool weir__future_claim(struct weir_future *future, unsigned state);
 /* The same, if the generation is that of the hint, too. */

@@ -87,11 +87,13 @@ struct weir_future *weir__slab_at(const struct weir__slab *slab, uint32_t index)
 /* Push the chain first…last. False if the slab is closed. */
 static bool push_chain(struct weir__slab *slab, uint32_t first, struct weir_future *last)
 {
-    uint64_t head = weir__load_relaxed(&slab->free); /* only a first guess for the CAS */
+    uint64_t head = weir__load_acquire(&slab->free); /* acquire [S3]: so that what follows is so */
     do {
         if ((uint32_t)head == CLOSED)
             return false;
-        weir__store_relaxed(&last->next_free, (uint32_t)head); /* published by the CAS */
+        /* release [S3]: whoever follows the link, even of a chain that has changed, sees the chunk
+         * that it leads to */
+        weir__store_release(&last->next_free, (uint32_t)head);
         /* acq_rel [S1]: the chain, and what was done with its slots, is visible to the taker */
     } while (!weir__cas_acq_rel(&slab->free, &head, ((head >> 32) + 1) << 32 | first));
     return true;
@@ -109,7 +111,7 @@ static uint32_t pop_chain(struct weir__slab *slab, uint32_t most, uint32_t *coun
         /* If somebody changes the chain while we walk, we may read a link of another life of a
          * slot; the tag then makes the CAS fail. A link always is 0 or an index + 1. */
         while (rest && rest != CLOSED && *count < most) {
-            rest = weir__load_relaxed(&weir__slab_at(slab, rest - 1)->next_free);
+            rest = weir__load_acquire(&weir__slab_at(slab, rest - 1)->next_free); /* [S3] */
             (*count)++;
         }
         /* acq_rel [S1] */

@@ -10,7 +10,14 @@ static uint64_t fresh_word(struct weir_future *future, unsigned state)
     /* relaxed: the slot is the caller's, handed over by the slab [S1] */
     uint64_t word = weir__load_relaxed(&future->word);
     assert(weir__state(word) == WEIR__FREE);
-    return (uint64_t)weir__generation(word) << 32 | state;
+    return word | state;
+}
+
+void weir__future_set_name(struct weir_future *future, const char *name)
+{
+    future->name = name;
+    /* relaxed, both: the slot is the caller's; published with its state [F1] */
+    weir__store_relaxed(&future->word, weir__load_relaxed(&future->word) | WEIR__NAMED);
 }
 
 uint64_t weir__future_publish(struct weir_future *future, uint32_t refs)

@@ -40,7 +40,7 @@ enum weir__rejection {
 };
 
 struct weir__counters {
-    /* tasks that left the backlog without running: each gives its place back [A2] */
+    /* tasks that left the backlog without running: each gives its place back [A1] [A2] */
     weir__counter cancelled;
     weir__counter expired;
     weir__counter displaced; /* discarded as the oldest */

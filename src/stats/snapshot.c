@@ -27,7 +27,7 @@
  * the number of such tasks; they are part of in_system and not of occupied: running.
  *
  * "running" includes tasks that were handed to a worker that was idle and has not woken up yet: that
- * is what makes the burst of W + L exact (executor/design in docs/design.md).
+ * is what makes the burst of W + L exact (docs/design.md, "Places").
  *
  * tests: conformance (identity under load, monotony), unit.stats.snapshot */
 #include "stats/snapshot.h"

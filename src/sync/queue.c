@@ -71,7 +71,7 @@ static struct ring *ring_create(size_t room)
     unsigned size = 8;
     while (size < 2 * (room + 1))
         size *= 2;
-    /* Zeroed by calloc: untouched pages of a large ring cost nothing. */
+    /* Not written to before it is used: untouched pages of a large ring cost nothing. */
     struct ring *ring =
         aligned_alloc(CK_MD_CACHELINE, WEIR__ROUND_UP(sizeof *ring + size * sizeof ring->entries[0],
                                                       (size_t)CK_MD_CACHELINE));
@@ -121,7 +121,7 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
     const struct weir__queue_truth *truth = &queue->truth;
     unsigned mask = from->size - 1;
     unsigned head = ck_pr_load_uint(&from->ck.c_head), tail = from->ck.p_tail;
-    ck_pr_fence_load();
+    ck_pr_fence_load(); /* orders the entries after the head that says they are there, as CK does */
     for (unsigned i = tail; i != head; i--)
         truth->renew(truth->context, (uint64_t)(uintptr_t)from->entries[(i - 1) & mask].value);
     for (unsigned i = head; i != tail; i++) {

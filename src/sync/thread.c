@@ -6,6 +6,10 @@
 
 enum { KERNEL_NAME_BYTES = 16 };
 
+/* Signals that a thread's own instruction raises. Blocking them is undefined: the kernel kills the
+ * process past the handler that the host, its language runtime or its crash reporter relies on. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+
 weir_status weir__thread_start(pthread_t *thread, size_t stack_bytes, void *(*body)(void *),
                                void *arg)
 {
@@ -18,6 +22,8 @@ weir_status weir__thread_start(pthread_t *thread, size_t stack_bytes, void *(*bo
          * that there is no moment at which it could take a signal of the host. */
         sigset_t all, before;
         sigfillset(&all);
+        for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+            sigdelset(&all, faults[i]);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         error = pthread_create(thread, &attributes, body, arg);
         pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,4 +1,4 @@
-/* Starting threads that take nothing of the host: all signals blocked, named. */
+/* Starting threads that take nothing of the host: all signals blocked but those of faults, named. */
 #ifndef WEIR_SYNC_THREAD_H
 #define WEIR_SYNC_THREAD_H
 

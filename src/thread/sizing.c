@@ -159,11 +159,15 @@ static weir_status check_pool_locked(struct weir__pool *pool)
     return life == WEIR__OPEN ? WEIR_OK : weir__life_status(life);
 }
 
-/* Start threads up to the minimum. Requires: lock. */
-static weir_status spawn_minimum_locked(struct weir__pool *pool)
+/* Start threads up to the minimum, and as many more as there are tasks for. Requires: lock. */
+static weir_status spawn_needed_locked(struct weir__pool *pool)
 {
+    size_t needed = pool->min_workers;
+    uint64_t occupied = weir__places_occupied_locked(&pool->base);
+    if (!by_rule(pool) && occupied > needed)
+        needed = occupied < pool->max_workers ? (size_t)occupied : pool->max_workers;
     weir_status status = WEIR_OK;
-    while (status == WEIR_OK && weir__load_relaxed(&pool->places.live) < pool->min_workers)
+    while (status == WEIR_OK && weir__load_relaxed(&pool->places.live) < needed) /* lock held */
         status = weir__pool_spawn_locked(pool);
     return status;
 }
@@ -192,8 +196,9 @@ static weir_status resize_locked(struct weir__pool *pool, size_t min_workers, si
     pool->min_workers = min_workers;
     pool->max_workers = workers;
     weir__pool_note_size_locked(pool);
-    status = spawn_minimum_locked(pool);
+    status = spawn_needed_locked(pool);
     dismiss_down_to_locked(pool, workers, wakes);
+    weir__pool_wake_all_locked(pool, wakes); /* to sleep again, for as long as is right now */
     weir__places_grant_locked(&pool->base, wakes); /* more workers are more places */
     return status;
 }
@@ -216,7 +221,7 @@ static weir_status maintain_locked(struct weir__pool *pool, struct weir__wakes *
 {
     weir_status status = check_pool_locked(pool);
     if (status == WEIR_OK && !by_rule(pool)) {
-        status = spawn_minimum_locked(pool);
+        status = spawn_needed_locked(pool);
         dismiss_down_to_locked(pool, pool->min_workers, wakes);
         return status;
     }

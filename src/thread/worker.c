@@ -239,6 +239,11 @@ static void depart(struct weir__worker *worker)
     weir__lock_release(&pool->base.lock);
 }
 
+static void departing(void *worker)
+{
+    depart(worker);
+}
+
 static void call_fini(struct weir__worker *worker)
 {
     if (worker->pool->worker_fini)
@@ -284,6 +289,26 @@ static void break_executor(struct weir__pool *pool)
     weir__places_end_claimed(&pool->base, stranded, WEIR_EBROKEN, &pool->base.counters.stranded);
 }
 
+static void init_failed(void *argument)
+{
+    struct weir__worker *worker = argument;
+    break_executor(worker->pool);
+    depart(worker);
+}
+
+/* Also true for an init that ends its thread. */
+static bool init_fails(struct weir__worker *worker)
+{
+    struct weir__pool *pool = worker->pool;
+    weir_status status = WEIR_OK;
+    if (!pool->worker_init)
+        return false;
+    pthread_cleanup_push(init_failed, worker);
+    status = pool->worker_init(pool->init_data, worker->index);
+    pthread_cleanup_pop(0);
+    return status != WEIR_OK;
+}
+
 void *weir__worker_main(void *argument)
 {
     struct weir__worker *worker = argument;
@@ -292,15 +317,15 @@ void *weir__worker_main(void *argument)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     weir__thread_name(pool->base.name, worker->index);
     weir__thread_is_worker(&pool->base, worker);
-    if (pool->worker_init && pool->worker_init(pool->init_data, worker->index) != WEIR_OK) {
-        break_executor(pool);
-        depart(worker);
+    if (init_fails(worker)) {
+        init_failed(worker);
         return NULL;
     }
     pthread_cleanup_push(unwound, worker);
     work(worker);
     pthread_cleanup_pop(0);
+    pthread_cleanup_push(departing, worker);
     call_fini(worker);
-    depart(worker);
+    pthread_cleanup_pop(1);
     return NULL;
 }
