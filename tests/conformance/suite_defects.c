@@ -176,7 +176,7 @@ static void d7_task_that_ends_its_thread_is_survived(void **state)
     assert_int_equal(stats.completed, 10);
     assert_true(stats.respawned <= 5);
     if (!factory_has(*state, TRAIT_DYNAMIC)) /* elsewhere, the next task may start one anyway */
-        assert_int_equal(stats.respawned, 5);
+        assert_eventually(stats_of(executor).respawned == 5); /* counted after the start */
     weir_executor_destroy(executor);
 }
 

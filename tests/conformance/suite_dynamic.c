@@ -1,6 +1,7 @@
 /* Pools that grow and shrink: on demand, by idle time, and by futurist's rule and arithmetic. */
 #include "conformance/conformance.h"
 
+#include "support/crew.h"
 #include "support/proc.h"
 
 static weir_executor *new_pool(size_t min_workers, size_t workers)
@@ -82,6 +83,53 @@ static void dynamic_queued_tasks_run_at_shutdown(void **state)
         assert_int_equal(weir_future_state(future[i]), WEIR_FINISHED);
     end_all(future, 5);
     weir_executor_destroy(executor);
+}
+
+struct fickle {
+    weir_executor *executor;
+    uint64_t rounds;
+    _Atomic uint32_t odd;
+    _Atomic uint64_t ended;
+};
+
+static void note_end(weir_future *future, void *data)
+{
+    (void)future;
+    atomic_fetch_add((_Atomic uint64_t *)data, 1);
+}
+
+static void submit_to_fickle(void *shared, size_t index)
+{
+    struct fickle *fickle = shared;
+    for (uint64_t i = 0; i < fickle->rounds; i++) {
+        weir_future *future = NULL;
+        weir_status status = weir_submit(fickle->executor, noop_task, NULL, 0, &future);
+        if (status != WEIR_OK)
+            atomic_store(&fickle->odd, (uint32_t)status);
+        else
+            weir_future_on_done(future, note_end, (void *)&fickle->ended);
+        if (status == WEIR_OK && i % (index + 2) == 0) /* let the pool run dry now and then */
+            weir_future_wait(future, WATCHDOG_NS);
+        weir_future_unref(future);
+    }
+}
+
+/* Whoever comes just as the last worker has gone gets a new one, by whichever way it comes in. */
+static void dynamic_threads_that_go_at_once_leave_nobody_unserved(void **state)
+{
+    needs(state, TRAIT_DYNAMIC);
+    const weir_policy policies[] = { weir_block(WEIR_FOREVER), weir_discard_oldest(),
+                                     weir_caller_runs() };
+    for (int i = 0; i < 3; i++) {
+        struct fickle fickle = { .rounds = ROUNDS(2000) };
+        weir_thread_options options = { .workers = 2, .min_workers = WEIR_ZERO, .idle_ns = 1,
+                                        .limit = 1, .policy = policies[i] };
+        assert_status(weir_thread_executor_create(&fickle.executor, &options), WEIR_OK);
+        crew_run(4, submit_to_fickle, &fickle);
+        assert_status((weir_status)fickle.odd, WEIR_OK);
+        weir_executor_destroy(fickle.executor);
+        assert_int_equal(fickle.ended, 4 * fickle.rounds);
+    }
 }
 
 /* A pool under futurist's rule, with its default thresholds, `busy` of its `workers` at the gate
@@ -184,6 +232,7 @@ int suite_dynamic(const struct executor_factory *factory)
         ON(factory, dynamic_pool_grows_when_busy_and_shrinks_when_told),
         ON(factory, dynamic_idle_threads_go_after_their_time),
         ON(factory, dynamic_queued_tasks_run_at_shutdown),
+        ON(factory, dynamic_threads_that_go_at_once_leave_nobody_unserved),
         ON(factory, maintain_below_the_minimum_starts_up_to_it),
         ON(factory, maintain_too_many_idle_ends_down_to_the_minimum),
         ON(factory, maintain_all_busy_at_the_maximum_changes_nothing),
