@@ -1,5 +1,14 @@
 # The unit tests, in the order of the floors.
 
+weir_add_test(unit/base/options.c)
+weir_add_test(unit/base/status.c)
+
+weir_add_test(unit/sync/fork_guard.c WRAP madvise mmap)
+weir_add_test(unit/sync/lock.c)
+weir_add_test(unit/sync/queue.c LIBRARIES CK::headers)
+weir_add_test(unit/sync/queue_shared.c)
+weir_add_test(unit/sync/thread.c)
+
 weir_add_schedule_test(unit/schedule/cancel.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/block.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/sizing.c SOURCES unit/schedule/scenario.c)
