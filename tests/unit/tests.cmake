@@ -9,6 +9,11 @@ weir_add_test(unit/sync/queue.c LIBRARIES CK::headers)
 weir_add_test(unit/sync/queue_shared.c)
 weir_add_test(unit/sync/thread.c)
 
+weir_add_test(unit/future/gather.c)
+weir_add_test(unit/future/observe.c)
+weir_add_test(unit/future/slab.c WRAP aligned_alloc free mmap munmap)
+weir_add_test(unit/future/state.c)
+
 weir_add_schedule_test(unit/schedule/cancel.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/block.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/sizing.c SOURCES unit/schedule/scenario.c)
