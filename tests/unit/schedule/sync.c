@@ -1,0 +1,188 @@
+/* Schedules of what threads meet at: the lock, the parker, the stack of free slots. */
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "future/future_impl.h"
+#include "sync/lock.h"
+#include "sync/parker.h"
+#include "unit/schedule/scenario.h"
+
+enum { THREADS = 3, TURNS = 4 };
+
+static struct weir__lock lock;
+static unsigned inside, sum;
+
+static void take_turns(void *data)
+{
+    (void)data;
+    for (int i = 0; i < TURNS; i++) {
+        weir__lock_take(&lock);
+        schedule_check(inside++ == 0);
+        for (unsigned steps = schedule_choose(100); steps; steps--) /* longer than others spin */
+            schedule_step();
+        sum++;
+        schedule_check(--inside == 0);
+        weir__lock_release(&lock);
+    }
+}
+
+/* One at a time; nobody sleeps on once it is free. */
+static void lock_of_three(void)
+{
+    pthread_t actor[THREADS];
+    lock = (struct weir__lock){ 0 };
+    inside = sum = 0;
+    for (int i = 0; i < THREADS; i++)
+        actor[i] = actor_start(take_turns, NULL);
+    for (int i = 0; i < THREADS; i++)
+        actor_join(actor[i]);
+    schedule_check(sum == THREADS * TURNS);
+    schedule_check(atomic_load(&lock.word) == 0);
+}
+
+static struct weir__parker ping, pong;
+static unsigned ball;
+
+static void return_ball(void *data)
+{
+    (void)data;
+    for (unsigned i = 0; i < TURNS; i++) {
+        schedule_check(weir__park(&ping, WEIR_FOREVER));
+        schedule_check(ball == 2 * i + 1);
+        ball++;
+        weir__unpark(&pong);
+    }
+}
+
+/* A token is neither lost nor taken twice. */
+static void parker_to_and_fro(void)
+{
+    ping = pong = (struct weir__parker){ 0 };
+    ball = 0;
+    pthread_t actor = actor_start(return_ball, NULL);
+    for (unsigned i = 0; i < TURNS; i++) {
+        ball++;
+        weir__unpark(&ping);
+        while (!weir__park(&pong, weir__deadline_after(1 + schedule_choose(500))))
+            ;
+        schedule_check(ball == 2 * i + 2);
+    }
+    actor_join(actor);
+    schedule_check(atomic_load(&ping.token) == 0 && atomic_load(&pong.token) == 0);
+}
+
+/* Whoever decides under the lock that another one is owed a token, leaves one; whoever finds under
+ * the lock that it is owed one takes it, whatever its time-out said. */
+struct debt {
+    struct weir__lock lock;
+    struct weir__parker parker;
+    bool owed, left;
+};
+
+static void settle(void *data)
+{
+    struct debt *debt = data;
+    weir__lock_take(&debt->lock);
+    bool wake = !debt->left;
+    debt->owed = wake;
+    weir__lock_release(&debt->lock);
+    if (wake)
+        weir__unpark(&debt->parker); /* on memory that is freed once the token was taken */
+}
+
+static void parker_with_a_debt(void)
+{
+    struct debt *debt = calloc(1, sizeof *debt);
+    pthread_t actor = actor_start(settle, debt);
+    bool told = weir__park(&debt->parker, weir__deadline_after(1 + schedule_choose(1000)));
+    if (!told) {
+        weir__lock_take(&debt->lock);
+        told = debt->owed;
+        debt->left = !told;
+        weir__lock_release(&debt->lock);
+        if (told)
+            schedule_check(weir__park(&debt->parker, WEIR_FOREVER));
+    }
+    schedule_check(atomic_load(&debt->parker.token) == 0);
+    if (told) /* its last look at our memory was before it left the token */
+        free(debt);
+    actor_join(actor);
+    if (!told)
+        free(debt);
+}
+
+static struct weir__slab *slab;
+static weir_future *held[THREADS + 1];
+
+/* Whether a slot is in one hand only; there are no steps in here. */
+static void hold(unsigned index, weir_future *slot)
+{
+    schedule_check(slot != NULL);
+    for (unsigned i = 0; i <= THREADS; i++)
+        schedule_check(held[i] != slot);
+    held[index] = slot;
+}
+
+static void take_and_give(void *data)
+{
+    unsigned index = *(unsigned *)data;
+    struct weir__slab_cache cache = { 0 };
+    bool caches = index != 0;
+    for (unsigned i = 0; i < 8; i++) {
+        weir_future *slot = weir__slab_take(slab, caches && schedule_choose(2) ? &cache : NULL);
+        hold(index, slot);
+        schedule_step();
+        held[index] = NULL;
+        weir__slab_give(slab, caches && schedule_choose(2) ? &cache : NULL, slot);
+        if (schedule_choose(4) == 0)
+            weir__slab_flush(slab, &cache);
+    }
+    weir__slab_flush(slab, &cache);
+}
+
+static void give_late(void *data)
+{
+    weir__slab_give(slab, NULL, data);
+}
+
+/* No slot in two hands; and the slab goes with the last one, whoever brings it. */
+static void slab_of_three(void)
+{
+    static unsigned index[THREADS] = { 0, 1, 2 };
+    static const struct weir__future_host host;
+    pthread_t actor[THREADS];
+    memset(held, 0, sizeof held);
+    slab = weir__slab_create(&host, NULL, 16, 16);
+    schedule_check(slab != NULL);
+    for (int i = 0; i < THREADS; i++)
+        actor[i] = actor_start(take_and_give, &index[i]);
+    hold(THREADS, weir__slab_take(slab, NULL));
+    for (int i = 0; i < THREADS; i++)
+        actor_join(actor[i]);
+    weir_future *late = weir__slab_take(slab, NULL);
+    schedule_check(late != held[THREADS]);
+    actor[0] = actor_start(give_late, late);
+    actor[1] = actor_start(give_late, held[THREADS]);
+    weir__slab_close(slab);
+    actor_join(actor[0]);
+    actor_join(actor[1]);
+}
+
+SCENARIO(lock_of_three)
+SCENARIO(parker_to_and_fro)
+SCENARIO(parker_with_a_debt)
+SCENARIO(slab_of_three)
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lock_of_three_is_sound),
+        cmocka_unit_test(parker_to_and_fro_is_sound),
+        cmocka_unit_test(parker_with_a_debt_is_sound),
+        cmocka_unit_test(slab_of_three_is_sound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,7 @@
+# Further tests of schedules: of parts, and of whole executors (scenario.c).
+
+weir_add_schedule_test(unit/schedule/sync.c)
+weir_add_schedule_test(unit/schedule/queue.c)
+weir_add_schedule_test(unit/schedule/future.c)
+weir_add_schedule_test(unit/schedule/nested.c SOURCES unit/schedule/scenario.c)
+weir_add_schedule_test(unit/schedule/ends.c SOURCES unit/schedule/scenario.c)
