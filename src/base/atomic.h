@@ -23,6 +23,8 @@ void weir__step(void);
 #define weir__store_relaxed(p, v) (WEIR__STEP(), atomic_store_explicit((p), (v), memory_order_relaxed))
 #define weir__store_release(p, v) (WEIR__STEP(), atomic_store_explicit((p), (v), memory_order_release))
 
+#define weir__store_seq_cst(p, v) (WEIR__STEP(), atomic_store_explicit((p), (v), memory_order_seq_cst))
+
 #define weir__exchange_acquire(p, v)                                                               \
     (WEIR__STEP(), atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define weir__exchange_release(p, v)                                                               \

@@ -53,7 +53,7 @@ static weir_status try_accept_locked(weir_executor *executor, struct weir__reque
 {
     bool within = weir__places_free_locked(executor, executor->limit);
     if (request->must ? !within && !weir__places_free_locked(executor, executor->places->capacity)
-                      : !within || executor->places->first_blocked)
+                      : !within || weir__places_held_back_locked(executor->places))
         return WEIR_EREJECTED;
     weir_status status = accept_locked(executor, request, now_ns, out, wakes);
     if (WEIR__UNLIKELY(!within) && status == WEIR_OK)

@@ -23,15 +23,15 @@
  * A task that its waiter takes out of the backlog gives its place back when it starts: the worker's
  * place is taken already by the task below.
  *
- * [A1] No place is forgotten: the freeing side adds to its counter and then reads `blocked`; the
- *      waiting side (blocked.c) adds to `blocked` and then reads the counters. All four are
+ * [A1] No place is forgotten: the freeing side adds to its counter and then reads `calling`; the
+ *      waiting side (blocked.c) sets `calling` and then reads the counters. All four are
  *      sequentially consistent, so one of the two sees the other: either the freeing side comes to
  *      the list, or the waiting side finds the place itself.
  *
  * If a thread stops between any two lines: with the lock held, submitters wait for a time slice
  * (sync/queue.c). A worker between the end of a function and its counter: its place is still taken,
- * rightly. Between its counter and the look at `blocked`: a place is free and the first waiter
- * sleeps on; whoever frees the next place, or comes to wait, passes both on.
+ * rightly. Between its counter and the look at `calling`: a place is free and the first in the list
+ * sleeps on; whoever frees the next place, or comes to wait, passes it on.
  *
  * [A2] A snapshot that sees a place given back by a worker sees the end that it was given back for,
  *      counted before it: it never shows more tasks running than there are workers to run them.
@@ -133,7 +133,7 @@ void weir__places_enqueue_locked(weir_executor *executor, struct weir_future *fu
 
 void weir__places_freed(weir_executor *executor)
 {
-    if (WEIR__LIKELY(weir__load_seq_cst(&executor->places->blocked) == 0)) /* seq_cst [A1] */
+    if (WEIR__LIKELY(!weir__load_seq_cst(&executor->places->calling))) /* seq_cst [A1] */
         return;
     struct weir__wakes wakes = {NULL, NULL};
     weir__lock_take(&executor->lock);

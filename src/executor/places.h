@@ -42,10 +42,13 @@ struct weir__places {
     uint64_t freed_seen;           /* places known to have been given back: a lower bound */
     struct weir__slab_cache cache; /* slots at hand for submissions */
     struct weir__blocked *first_blocked, *last_blocked;
+    bool passing;                  /* a submitter that was given a place is waking up */
     _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
     _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
 
-    _Alignas(WEIR__CACHE_LINE) _Atomic size_t blocked; /* atomic [A1]; submitters in the list */
+    /* Written under the lock, read by whoever frees a place. */
+    _Alignas(WEIR__CACHE_LINE) _Atomic bool calling; /* atomic [A1]; come and pass the place on */
+    _Atomic size_t blocked; /* atomic, relaxed; submitters in the list: a gauge */
     struct weir__cell cell[WEIR__CELLS];
 };
 
@@ -67,6 +70,12 @@ weir_status weir__places_open_locked(weir_executor *);
 /* Queue a task that is filled in. Requires: lock, a place. */
 void weir__places_enqueue_locked(weir_executor *, struct weir_future *, uint32_t refs,
                                  struct weir__wakes *);
+
+/* Whether newcomers have to go to the end of the list, free places or not. Requires: lock. */
+static inline bool weir__places_held_back_locked(const struct weir__places *places)
+{
+    return places->first_blocked && !places->passing;
+}
 
 /* A place was given back, by an addition to one of the counters [A1]: pass it on. */
 void weir__places_freed(weir_executor *);
@@ -96,7 +105,8 @@ uint64_t weir__places_end_claimed(weir_executor *, struct weir_future *first, we
 /* blocked.c */
 weir_status weir__places_admit_waiting(weir_executor *, struct weir__request *, int64_t deadline_ns,
                                        struct weir_future **);
-/* Give free places to submitters that wait, in their order. Requires: lock. */
+/* Give a free place, if there is one, to the first submitter that waits; it will see to the next.
+ * Requires: lock. */
 void weir__places_grant_locked(weir_executor *, struct weir__wakes *);
 /* Send all submitters that wait away with this status. Requires: lock. */
 void weir__places_turn_away_locked(weir_executor *, weir_status, struct weir__wakes *);

@@ -1,5 +1,4 @@
 /* The submit path: the policy decides, this file acts and counts. */
-#include <sched.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
@@ -8,8 +7,6 @@
 #include "executor/executor_impl.h"
 #include "executor/task_impl.h"
 #include "policy/policy_impl.h"
-
-enum { YIELDS = 16 };
 
 /* Count a refusal; returns its status. Refusals of the caller's or the machine's making do not
  * count. */
@@ -48,15 +45,6 @@ static weir_status wait_for_place(weir_executor *executor, struct weir__request 
         return weir__run_in_caller(executor, request, future);
     if (wait_ns <= 0)
         return WEIR_ETIMEDOUT;
-    /* First let others run, a few times: with more threads than cores, those who would make room
-     * are often only waiting for a core, and then a whole backlog of room costs no sleep and no
-     * wake-up at all. Nobody is overtaken: admit refuses while anybody is in the list. */
-    for (int i = 0; i < YIELDS; i++) {
-        sched_yield();
-        weir_status status = executor->ops->admit(executor, request, future);
-        if (status != WEIR_EREJECTED)
-            return status;
-    }
     return executor->ops->admit_waiting(executor, request, weir__deadline_after(wait_ns), future);
 }
 
