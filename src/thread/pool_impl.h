@@ -38,6 +38,7 @@ struct weir__worker {
     weir__counter busy_ns;                /* likewise; time in tasks that are not nested */
     _Atomic int64_t running_since_ns;     /* likewise; 0: no task */
     struct weir__slab_cache cache;        /* worker-private; slots it has done with */
+    uint64_t in_a_row;                    /* worker-private; tasks since it last slept */
 };
 
 struct weir__pool {

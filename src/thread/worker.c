@@ -10,8 +10,11 @@
  * the list owes it exactly one token (sync/parker.h). The most recent idle worker is woken, since
  * its stack and its slots are still in the cache; those that are never needed go at the other end.
  *
- * Before it takes the lock, a worker looks at the queue a few more times: with work coming in, the
- * next task is often closer than the way to sleep and back.
+ * Before it takes the lock, a worker that has had several tasks in a row looks at the queue a few
+ * more times: with work coming in, the next task is often closer than the way to sleep and back. One
+ * that was woken for a single task does not: whoever waits for that task is to be woken on this
+ * core, which is free the sooner the worker sleeps. (Waking a thread on another, idle core costs
+ * several times as much.)
  *
  * A worker that was woken may find its task taken by another one that came by: then it enlists
  * again. A task never waits for the worker that was woken for it.
@@ -29,7 +32,7 @@
 #include "sync/thread.h"
 #include "thread/pool_impl.h"
 
-enum { IDLE_LOOKS = 100 };
+enum { IDLE_LOOKS = 100, STREAM = 2 };
 
 static void worker_task_ended(struct weir_task *task, weir_status status)
 {
@@ -169,6 +172,14 @@ static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
     return !worker->dismissed; /* written before the token was left [P1] */
 }
 
+/* Look a few more times. */
+static bool look_on(struct weir__queue *queue, uint64_t *hint)
+{
+    for (int i = 0; i < IDLE_LOOKS && weir__queue_seems_empty(queue); i++)
+        weir__pause();
+    return weir__queue_pop(queue, hint);
+}
+
 /* The next hint; sleeps until there is one. False: the worker is to end, and has retired. */
 static bool next_hint(struct weir__worker *worker, uint64_t *hint)
 {
@@ -176,9 +187,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
     for (;;) {
         if (weir__queue_pop(pool->queue, hint))
             return true;
-        for (int i = 0; i < IDLE_LOOKS && weir__queue_seems_empty(pool->queue); i++)
-            weir__pause();
-        if (weir__queue_pop(pool->queue, hint))
+        if (worker->in_a_row >= STREAM && look_on(pool->queue, hint))
             return true;
         weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
         weir__lock_take(&pool->base.lock);
@@ -195,6 +204,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
             return true;
         if (leave || !sleep_idle(worker, deadline_ns))
             return false;
+        worker->in_a_row = 0;
     }
 }
 
@@ -219,6 +229,7 @@ static void work(struct weir__worker *worker)
         struct weir_future *future = weir__slab_at(pool->base.slab, (uint32_t)hint);
         if (weir__future_claim_hint(future, hint, WEIR__RUNNING))
             run_claimed(worker, future, false);
+        worker->in_a_row++;
         /* relaxed: a hint; the lock is taken if it is set */
         if (WEIR__UNLIKELY(weir__load_relaxed(&pool->surplus)) && must_leave(worker))
             return;
