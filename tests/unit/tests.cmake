@@ -14,6 +14,17 @@ weir_add_test(unit/future/observe.c)
 weir_add_test(unit/future/slab.c WRAP aligned_alloc free mmap munmap)
 weir_add_test(unit/future/state.c)
 
+weir_add_test(unit/stats/format.c)
+weir_add_test(unit/stats/snapshot.c)
+
+weir_add_test(unit/policy/policy.c)
+
+weir_add_test(unit/executor/errors.c)
+weir_add_test(unit/executor/shutdown.c)
+
+weir_add_test(unit/thread/cpus.c WRAP fopen sched_getaffinity)
+weir_add_test(unit/thread/sizing.c)
+
 weir_add_schedule_test(unit/schedule/cancel.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/block.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/sizing.c SOURCES unit/schedule/scenario.c)
