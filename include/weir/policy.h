@@ -81,8 +81,9 @@ typedef struct weir_policy {
  *  at once is accepted. @since 0.1 */
 WEIR_API weir_policy weir_reject_when_reached(size_t limit);
 
-/** Make the submitter wait for a place, first come first served; the submission returns
- *  WEIR_ETIMEDOUT (and counts as rejected) if none came free in time. A worker of the executor
+/** Make the submitter wait for a place; the submission returns WEIR_ETIMEDOUT (and counts as
+ *  rejected) if none came free in time. Those that wait are woken in the order in which they came,
+ *  one at a time; while one is waking up, a newcomer may find a place before the next. A worker of the executor
  *  itself never waits here, since that could deadlock: it runs the task on the spot.
  *  @param timeout_ns  nanoseconds; 0 does not wait, WEIR_FOREVER waits until a place is free or the
  *                     executor is shut down. @since 0.1 */
