@@ -29,6 +29,7 @@ static struct model {
 static uint32_t random_state;
 static bool reading; /* a step is a step of the snapshot */
 static unsigned pace; /* out of 8: how much happens in a step */
+static bool ebb;      /* nobody submits just now, so that workers become idle, and go */
 
 static unsigned choose(unsigned n)
 {
@@ -150,7 +151,8 @@ static void somebody_steps(void)
     case 1:
     case 2:
     case 3:
-        submitter_steps();
+        if (!ebb)
+            submitter_steps();
         break;
     case 4:
         withdrawer_steps();
@@ -176,6 +178,8 @@ void weir__step(void)
         return;
     /* Often nothing, sometimes a whole era. */
     unsigned steps = choose(8) < pace ? choose(choose(8) ? 4 : 200) : 0;
+    if (steps > 4)
+        ebb = choose(2);
     while (steps--)
         somebody_steps();
 }
@@ -207,6 +211,7 @@ static void reset(uint32_t seed)
     model.live = 1 + seed % WORKERS;
     random_state = seed * 2654435761u;
     pace = 1 + seed % 8;
+    ebb = false;
 }
 
 static void check(const weir_stats *stats, uint32_t seed)
