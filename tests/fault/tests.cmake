@@ -2,3 +2,7 @@
 
 weir_add_test(fault/threads.c WRAP pthread_create)
 weir_add_test(fault/memory.c WRAP malloc calloc aligned_alloc free mmap munmap)
+weir_add_test(fault/interrupts.c)
+weir_add_test(fault/wall_clock.c WRAP clock_gettime time gettimeofday timespec_get syscall)
+weir_add_test(fault/exits.c)
+weir_add_test(fault/assertions.c)
