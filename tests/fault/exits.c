@@ -160,8 +160,7 @@ struct leaver {
 static void *submit_an_exit(void *data)
 {
     struct leaver *leaver = data;
-    weir_future *future = NULL;
-    weir_submit(leaver->executor, exit_task, NULL, 0, &future);
+    weir_submit(leaver->executor, exit_task, NULL, 0, NULL);
     atomic_store(&leaver->returned, true);
     return &leaver->returned;
 }
