@@ -9,9 +9,13 @@
 #include "support/tasks.h"
 
 #ifdef NDEBUG
-enum { ASSERTIONS = 0 };
+enum {
+    ASSERTIONS = 0
+};
 #else
-enum { ASSERTIONS = 1 };
+enum {
+    ASSERTIONS = 1
+};
 #endif
 
 /* In the child, the report is not for the log, and a dump of its memory for nobody. */
@@ -82,8 +86,8 @@ static int destroy_on_ones_own_worker(void *data)
     weir_executor *executor = NULL;
     weir_future *future = NULL;
     (void)data;
-    if (quietly() || weir_thread_executor_create(
-                         &executor, &(weir_thread_options){ .workers = 1 }) != WEIR_OK)
+    if (quietly() ||
+        weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }) != WEIR_OK)
         return 2;
     weir_submit(executor, destroy_task, executor, 0, &future);
     weir_future_wait(future, WATCHDOG_NS);
@@ -96,8 +100,8 @@ static int destroy_in_a_callback_of_ones_own(void *data)
     weir_future *future = NULL;
     int64_t end_ns = now_ns() + WATCHDOG_NS;
     (void)data;
-    if (quietly() || weir_thread_executor_create(
-                         &executor, &(weir_thread_options){ .workers = 1 }) != WEIR_OK)
+    if (quietly() ||
+        weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }) != WEIR_OK)
         return 2;
     int64_t short_ns = WEIR_MILLISECOND;
     weir_submit(executor, burn_task, &short_ns, sizeof short_ns, &future);

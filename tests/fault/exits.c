@@ -44,13 +44,13 @@ static weir_executor *pool(size_t workers, weir_policy policy)
     weir_executor *executor;
     atomic_store(&begun, 0);
     atomic_store(&ended, 0);
-    assert_status(weir_thread_executor_create(
-                      &executor, &(weir_thread_options){ .workers = workers,
-                                                         .limit = 50,
-                                                         .policy = policy,
-                                                         .worker_init = begin_worker,
-                                                         .worker_fini = end_worker }),
-                  WEIR_OK);
+    assert_status(
+        weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = workers,
+                                                                       .limit = 50,
+                                                                       .policy = policy,
+                                                                       .worker_init = begin_worker,
+                                                                       .worker_fini = end_worker }),
+        WEIR_OK);
     return executor;
 }
 
@@ -72,7 +72,9 @@ static void assert_exited(weir_future *future)
 static void exit_on_a_worker_fails_the_task_and_replaces_the_worker(void **state)
 {
     (void)state;
-    enum { EXITS = 20 };
+    enum {
+        EXITS = 20
+    };
     weir_executor *executor = pool(2, (weir_policy){ 0 });
     for (int i = 0; i < EXITS; i++)
         assert_exited(submit_ok(executor, exit_task, NULL, 0));
@@ -101,7 +103,9 @@ static void exit_after_a_failure_keeps_what_was_said(void **state)
 static void exit_loses_nothing_of_the_backlog(void **state)
 {
     (void)state;
-    enum { N = 40 };
+    enum {
+        N = 40
+    };
     weir_future *future[N];
     struct gate *gate = gate_create();
     weir_executor *executor = pool(1, (weir_policy){ 0 });
@@ -194,9 +198,9 @@ static void exit_in_the_submitter_ends_the_task_and_only_that_thread(void **stat
     leave_by_submitting(executor);
     assert_int_equal(stats_of(executor).respawned, 0);
     /* A shutdown does not wait for the submitter that has gone. */
-    assert_status(weir_executor_shutdown(executor,
-                                         &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS }),
-                  WEIR_OK);
+    assert_status(
+        weir_executor_shutdown(executor, &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS }),
+        WEIR_OK);
     destroy_with_all_workers_ended(executor);
 }
 

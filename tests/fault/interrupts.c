@@ -10,7 +10,9 @@
 #include "support/submit.h"
 #include "support/tasks.h"
 
-enum { ENOUGH = 20 }; /* interruptions of a wait */
+enum {
+    ENOUGH = 20
+}; /* interruptions of a wait */
 
 static _Atomic unsigned interruptions;
 

@@ -7,13 +7,18 @@
 #include "support/submit.h"
 #include "support/tasks.h"
 
-enum place { ON_WORKER, IN_CANCELLER, IN_CALLER, PLACES };
+enum place {
+    ON_WORKER,
+    IN_CANCELLER,
+    IN_CALLER,
+    PLACES
+};
 
 struct stage {
     weir_executor *executor;
-    struct gate *gate;    /* parks the only worker */
+    struct gate *gate; /* parks the only worker */
     weir_future *parked;
-    weir_future *subject; /* whose end is acted on */
+    weir_future *subject;  /* whose end is acted on */
     _Atomic bool run_here; /* the policy makes submitters run their tasks */
 };
 
@@ -36,12 +41,11 @@ static weir_verdict choose(const weir_admission *admission, void *data)
 static void set_up(struct stage *stage)
 {
     *stage = (struct stage){ .gate = gate_create() };
-    assert_status(
-        weir_thread_executor_create(
-            &stage->executor,
-            &(weir_thread_options){
-                .workers = 1, .policy = weir_check_and_reject(choose, &stage->run_here) }),
-        WEIR_OK);
+    assert_status(weir_thread_executor_create(
+                      &stage->executor, &(weir_thread_options){ .workers = 1,
+                                                                .policy = weir_check_and_reject(
+                                                                    choose, &stage->run_here) }),
+                  WEIR_OK);
     stage->parked = submit_ok(stage->executor, gate_task, stage->gate, 0);
     assert_true(gate_wait_entered(stage->gate, 1));
 }
@@ -78,8 +82,8 @@ static void end_in(struct stage *stage, enum place place, weir_done_fn *done, st
         break;
     case IN_CALLER:
         atomic_store(&stage->run_here, true);
-        assert_status(
-            end_and_unref(submit_ok(stage->executor, cancel_task, stage->subject, 0)), WEIR_OK);
+        assert_status(end_and_unref(submit_ok(stage->executor, cancel_task, stage->subject, 0)),
+                      WEIR_OK);
         break;
     case PLACES:
         break;
@@ -172,8 +176,8 @@ static void shut_down(weir_future *future, void *data)
     begin_call(call);
     call->status[0] = weir_executor_shutdown(executor, NULL); /* must not wait for us */
     call->status[1] = weir_submit(executor, noop_task, NULL, 0, NULL);
-    call->status[2] = weir_executor_shutdown(
-        executor, &(weir_shutdown_options){ .mode = WEIR_CANCEL_QUEUED });
+    call->status[2] =
+        weir_executor_shutdown(executor, &(weir_shutdown_options){ .mode = WEIR_CANCEL_QUEUED });
     call->status[3] = weir_future_status(call->other);
     atomic_store(&call->done, true);
 }

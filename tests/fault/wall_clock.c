@@ -80,14 +80,13 @@ static void wall_clock_is_never_asked(void **state)
     size_t index = 0;
     weir_submission timed = { .fn = noop_task, .start_within_ns = 1 };
     weir_worker_stats worker;
-    assert_status(
-        weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 2,
-                                                                       .min_workers = 1,
-                                                                       .idle_ns = short_ns,
-                                                                       .limit = 2,
-                                                                       .policy = weir_block(
-                                                                           short_ns) }),
-        WEIR_OK);
+    assert_status(weir_thread_executor_create(
+                      &executor, &(weir_thread_options){ .workers = 2,
+                                                         .min_workers = 1,
+                                                         .idle_ns = short_ns,
+                                                         .limit = 2,
+                                                         .policy = weir_block(short_ns) }),
+                  WEIR_OK);
     /* Every call that has to do with time. */
     future[0] = submit_ok(executor, gate_task, gate, 0);
     assert_true(gate_wait_entered(gate, 1));
@@ -109,9 +108,9 @@ static void wall_clock_is_never_asked(void **state)
     weir_as_completed_destroy(it);
     assert_status(weir_future_status(future[1]), WEIR_EEXPIRED);
     assert_eventually(stats_of(executor).workers == 1); /* the other one was idle for too long */
-    assert_status(weir_executor_shutdown(executor, &(weir_shutdown_options){
-                                                       .timeout_ns = WATCHDOG_NS }),
-                  WEIR_OK);
+    assert_status(
+        weir_executor_shutdown(executor, &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS }),
+        WEIR_OK);
     end_all(future, 3);
     weir_executor_destroy(executor);
     gate_destroy(gate);

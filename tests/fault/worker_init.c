@@ -6,12 +6,14 @@
 #include "support/submit.h"
 #include "support/tasks.h"
 
-enum { WORKERS = 4 };
+enum {
+    WORKERS = 4
+};
 
 struct beginning {
-    size_t failing;     /* the worker that fails */
-    bool exits;         /* by ending its thread */
-    struct gate *gate;  /* where it stops before */
+    size_t failing;    /* the worker that fails */
+    bool exits;        /* by ending its thread */
+    struct gate *gate; /* where it stops before */
     _Atomic unsigned begun, ended;
     _Atomic bool failed_one_ended; /* fini was called for it */
 };
@@ -76,7 +78,10 @@ static void destroy_with_those_ended_that_began(weir_executor *executor,
 /* The only worker: nothing that was accepted can run. */
 static void first_of_one_fails(bool exits)
 {
-    enum { QUEUED = 3, BLOCKED = 2 };
+    enum {
+        QUEUED = 3,
+        BLOCKED = 2
+    };
     weir_future *queued[QUEUED];
     struct submitter blocked[BLOCKED];
     struct beginning beginning = { .failing = 0, .exits = exits, .gate = gate_create() };
@@ -118,7 +123,10 @@ static void init_that_ends_its_thread_has_failed(void **state)
 static void init_of_the_third_of_four_failing_breaks_all_but_what_runs(void **state)
 {
     (void)state;
-    enum { BUSY = WORKERS - 1, BLOCKED = 2 };
+    enum {
+        BUSY = WORKERS - 1,
+        BLOCKED = 2
+    };
     weir_future *running[BUSY], *queued;
     struct submitter blocked[BLOCKED];
     struct gate *gate = gate_create();
@@ -157,14 +165,14 @@ static void init_failing_while_shut_down_leaves_nobody_waiting(void **state)
     weir_executor *executor = pool(&beginning, 1, 5);
     assert_true(gate_wait_entered(beginning.gate, 1));
     weir_future *queued = submit_ok(executor, noop_task, NULL, 0);
-    assert_status(weir_executor_shutdown(executor, &(weir_shutdown_options){
-                                                       .timeout_ns = -1, .report = &report }),
+    assert_status(weir_executor_shutdown(
+                      executor, &(weir_shutdown_options){ .timeout_ns = -1, .report = &report }),
                   WEIR_ETIMEDOUT);
     gate_open(beginning.gate);
     assert_status(end_and_unref(queued), WEIR_EBROKEN);
-    assert_status(weir_executor_shutdown(executor,
-                                         &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS }),
-                  WEIR_OK);
+    assert_status(
+        weir_executor_shutdown(executor, &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS }),
+        WEIR_OK);
     destroy_with_those_ended_that_began(executor, &beginning);
 }
 

@@ -8,14 +8,16 @@ static const struct {
     int value;
     const char *name;
 } known[] = {
-    { 0, "WEIR_OK" },         { 1, "WEIR_EINVAL" },      { 2, "WEIR_ENOMEM" },
-    { 3, "WEIR_ESYS" },       { 4, "WEIR_EREJECTED" },   { 5, "WEIR_ESHUTDOWN" },
-    { 6, "WEIR_ETIMEDOUT" },  { 7, "WEIR_ECANCELLED" },  { 8, "WEIR_EFAILED" },
-    { 9, "WEIR_ECRASHED" },   { 10, "WEIR_EEXPIRED" },   { 11, "WEIR_EDEADLOCK" },
-    { 12, "WEIR_ETOOBIG" },   { 13, "WEIR_EFORKED" },    { 14, "WEIR_EDISCARDED" },
-    { 15, "WEIR_EPENDING" },  { 16, "WEIR_EBROKEN" },
+    { 0, "WEIR_OK" },        { 1, "WEIR_EINVAL" },     { 2, "WEIR_ENOMEM" },
+    { 3, "WEIR_ESYS" },      { 4, "WEIR_EREJECTED" },  { 5, "WEIR_ESHUTDOWN" },
+    { 6, "WEIR_ETIMEDOUT" }, { 7, "WEIR_ECANCELLED" }, { 8, "WEIR_EFAILED" },
+    { 9, "WEIR_ECRASHED" },  { 10, "WEIR_EEXPIRED" },  { 11, "WEIR_EDEADLOCK" },
+    { 12, "WEIR_ETOOBIG" },  { 13, "WEIR_EFORKED" },   { 14, "WEIR_EDISCARDED" },
+    { 15, "WEIR_EPENDING" }, { 16, "WEIR_EBROKEN" },
 };
-enum { KNOWN = sizeof known / sizeof known[0] };
+enum {
+    KNOWN = sizeof known / sizeof known[0]
+};
 
 static void status_names_belong_to_their_numbers(void **state)
 {

@@ -5,7 +5,9 @@
 #include "support/crew.h"
 #include "unit/future/fixture.h"
 
-enum { N = 4 };
+enum {
+    N = 4
+};
 
 static struct weir__slab *slab;
 static struct weir_future *future[N];

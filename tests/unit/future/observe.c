@@ -5,7 +5,9 @@
 #include "support/crew.h"
 #include "unit/future/fixture.h"
 
-enum { MOST = 16 };
+enum {
+    MOST = 16
+};
 
 /* Who was told, in which order. */
 static struct {

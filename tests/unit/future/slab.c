@@ -77,7 +77,9 @@ static void slab_knows_what_it_was_made_with(void **state)
 static void slab_grows_and_keeps_every_slot_where_it_is(void **state)
 {
     (void)state;
-    enum { N = 64 + 128 + 256 + 1 }; /* the fourth chunk, too */
+    enum {
+        N = 64 + 128 + 256 + 1
+    }; /* the fourth chunk, too */
     static struct weir_future *slot[N];
     struct weir__slab *slab = fixture_slab();
     for (size_t i = 0; i < N; i++) {
@@ -143,7 +145,9 @@ static void slab_cache_gives_back_what_becomes_too_many(void **state)
 static void slab_closed_goes_with_the_last_slot_in_any_order(void **state)
 {
     (void)state;
-    enum { N = 4 };
+    enum {
+        N = 4
+    };
     for (unsigned order = 0; order < 256; order++) {
         size_t pick[N];
         bool used[N] = { false }, valid = true;
@@ -176,7 +180,10 @@ struct traffic {
     _Atomic bool shared; /* a slot was handed out twice at a time */
 };
 
-enum { THREADS = 4, MOST = 50 };
+enum {
+    THREADS = 4,
+    MOST = 50
+};
 
 static struct weir_future *take_mine(struct traffic *traffic, struct weir__slab_cache *cache,
                                      void *me)

@@ -155,7 +155,13 @@ static void adopted_is_never_pending(void **state)
 
 /* Those who want a pending task: a worker by its hint, a worker that waits for it, one who cancels,
  * and a move of the queue. */
-enum suitor { BY_HINT, HELP, CANCEL, RENEW, SUITORS };
+enum suitor {
+    BY_HINT,
+    HELP,
+    CANCEL,
+    RENEW,
+    SUITORS
+};
 
 static bool woo(enum suitor suitor, struct weir_future *future, uint64_t hint)
 {
@@ -266,7 +272,9 @@ static void let_go(void *shared, size_t index)
 static void racing_releases_free_it_once(void **state)
 {
     (void)state;
-    enum { HOLDERS = 3 };
+    enum {
+        HOLDERS = 3
+    };
     struct holders holders = { .slab = fixture_slab() };
     for (size_t i = 0; i < ROUNDS(1000); i++) {
         holders.future = fresh(holders.slab);

@@ -52,8 +52,8 @@ static void policies_say_what_their_names_say(void **state)
         weir_policy policy;
         weir_verdict verdict;
     } cases[] = {
-        { weir_reject_when_reached(3), WEIR_REJECT }, { weir_block(5), WEIR_WAIT },
-        { weir_caller_runs(), WEIR_RUN_IN_CALLER },   { weir_discard(), WEIR_DISCARD },
+        { weir_reject_when_reached(3), WEIR_REJECT },   { weir_block(5), WEIR_WAIT },
+        { weir_caller_runs(), WEIR_RUN_IN_CALLER },     { weir_discard(), WEIR_DISCARD },
         { weir_discard_oldest(), WEIR_DISCARD_OLDEST },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -96,8 +96,7 @@ static void limit_out_of_range_is_refused(void **state)
 {
     (void)state;
     const weir_policy too_high[] = {
-        weir_reject_when_reached(WEIR_LIMIT_MAX + 1),
-        weir_reject_when_reached(SIZE_MAX - 1),
+        weir_reject_when_reached(WEIR_LIMIT_MAX + 1), weir_reject_when_reached(SIZE_MAX - 1),
         weir_reject_when_reached(SIZE_MAX), /* not the real zero that it stands for elsewhere */
     };
     for (size_t i = 0; i < sizeof too_high / sizeof too_high[0]; i++) {
@@ -106,8 +105,7 @@ static void limit_out_of_range_is_refused(void **state)
         assert_status(weir__policy_limit(&too_high[i], 0, &limit), WEIR_EINVAL);
         assert_int_equal(limit, 77);
         assert_status(weir_thread_executor_create(
-                          &executor,
-                          &(weir_thread_options){ .workers = 1, .policy = too_high[i] }),
+                          &executor, &(weir_thread_options){ .workers = 1, .policy = too_high[i] }),
                       WEIR_EINVAL);
         assert_null(executor);
     }
@@ -182,16 +180,13 @@ static void chain_of_more_than_two_functions_is_refused(void **state)
     weir_policy two = weir_policy_chain(one, one);
     assert_status(weir__policy_check(&two), WEIR_OK);
     const weir_policy too_many[] = {
-        weir_policy_chain(two, one),
-        weir_policy_chain(one, two),
-        weir_policy_chain(two, two),
+        weir_policy_chain(two, one), weir_policy_chain(one, two), weir_policy_chain(two, two),
         weir_policy_chain(weir_policy_chain(two, two), weir_discard()), /* it stays so */
     };
     for (size_t i = 0; i < sizeof too_many / sizeof too_many[0]; i++) {
         assert_status(weir__policy_check(&too_many[i]), WEIR_EINVAL);
         assert_status(weir_thread_executor_create(
-                          &executor,
-                          &(weir_thread_options){ .workers = 1, .policy = too_many[i] }),
+                          &executor, &(weir_thread_options){ .workers = 1, .policy = too_many[i] }),
                       WEIR_EINVAL);
         assert_null(executor);
     }

@@ -9,10 +9,19 @@
 
 #include "support/snapshot.h"
 
-enum { WORKERS = 6, LIMIT = 5, CALLERS = 2 };
+enum {
+    WORKERS = 6,
+    LIMIT = 5,
+    CALLERS = 2
+};
 
 /* What a worker, or a submitter that runs a task, is about to do. */
-enum phase { IDLE, RUNNING, COUNTED, FAILURE_COUNTED };
+enum phase {
+    IDLE,
+    RUNNING,
+    COUNTED,
+    FAILURE_COUNTED
+};
 
 static struct model {
     struct weir__counters counters;
@@ -27,7 +36,7 @@ static struct model {
 } model;
 
 static uint32_t random_state;
-static bool reading; /* a step is a step of the snapshot */
+static bool reading;  /* a step is a step of the snapshot */
 static unsigned pace; /* out of 8: how much happens in a step */
 static bool ebb;      /* nobody submits just now, so that workers become idle, and go */
 
@@ -75,8 +84,9 @@ static void withdrawer_steps(void)
     if (!model.queued)
         return;
     model.queued--;
-    bump(choose(3) ? &model.counters.cancelled
-                   : choose(2) ? &model.counters.expired : &model.counters.stranded);
+    bump(choose(3)   ? &model.counters.cancelled
+         : choose(2) ? &model.counters.expired
+                     : &model.counters.stranded);
 }
 
 static void worker_steps(size_t w)

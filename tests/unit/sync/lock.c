@@ -7,7 +7,9 @@
 #include "sync/lock.h"
 #include "sync/parker.h"
 
-enum { THREADS = 4 };
+enum {
+    THREADS = 4
+};
 
 struct counted {
     struct weir__lock lock;

@@ -5,7 +5,11 @@
 
 #include "support/check.h"
 
-enum { SLOTS = 64, ROOM = 4, RING = 15 }; /* a queue of this room has rings of this many hints */
+enum {
+    SLOTS = 64,
+    ROOM = 4,
+    RING = 15
+}; /* a queue of this room has rings of this many hints */
 
 /* The truth of the test: a generation and a validity for each slot. */
 static struct slot {
@@ -139,7 +143,7 @@ static void queue_hint_in_hand_stays_good_through_a_move(void **state)
 {
     (void)state;
     const uint32_t valid[] = { 0, 3 };
-    uint64_t in_hand;
+    uint64_t in_hand = UINT64_MAX;
     struct weir__queue *queue = full_queue(valid, 2);
     assert_true(weir__queue_pop(queue, &in_hand));
     push(queue, 20);
@@ -179,7 +183,7 @@ static void queue_consumer_of_the_old_ring_starts_over_with_the_new_one(void **s
 static void queue_oldest_is_the_first_that_is_valid_and_stays(void **state)
 {
     (void)state;
-    uint64_t hint;
+    uint64_t hint = UINT64_MAX;
     struct weir__queue *queue = new_queue(ROOM);
     for (uint32_t i = 0; i < ROOM; i++)
         push(queue, i);

@@ -5,7 +5,11 @@
 #include "support/crew.h"
 #include "sync/queue.h"
 
-enum { SLOTS = 64, ROOM = 32, CONSUMERS = 3 };
+enum {
+    SLOTS = 64,
+    ROOM = 32,
+    CONSUMERS = 3
+};
 
 /* {generation:32, sequence of the push + 1, or 0: free} for each slot. */
 static _Atomic uint64_t slot[SLOTS];

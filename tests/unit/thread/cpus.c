@@ -65,8 +65,20 @@ static void environment_in_range_is_taken(void **state)
 static void environment_of_garbage_is_ignored(void **state)
 {
     (void)state;
-    const char *garbage[] = { "",  "0",  "-1",   "+2",   " 2", "2 ", "2x", "x", "0x10", "1e1", "1.5",
-                              "4097", "18446744073709551617", "99999999999999999999999999" };
+    const char *garbage[] = { "",
+                              "0",
+                              "-1",
+                              "+2",
+                              " 2",
+                              "2 ",
+                              "2x",
+                              "x",
+                              "0x10",
+                              "1e1",
+                              "1.5",
+                              "4097",
+                              "18446744073709551617",
+                              "99999999999999999999999999" };
     mask_cpus = 3;
     for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
         setenv("WEIR_WORKERS", garbage[i], 1);
@@ -122,28 +134,31 @@ static void quota_of_version_2_is_rounded_up(void **state)
 {
     (void)state;
     mask_cpus = 8;
-    assert_int_equal(workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
-                                                   { "/sys/fs/cgroup/a/cpu.max", "150000 100000\n" },
-                                                   { NULL, NULL } }),
-                     2);
+    assert_int_equal(
+        workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
+                                      { "/sys/fs/cgroup/a/cpu.max", "150000 100000\n" },
+                                      { NULL, NULL } }),
+        2);
     assert_int_equal(workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
                                                    { "/sys/fs/cgroup/a/cpu.max", "1000 100000\n" },
                                                    { NULL, NULL } }),
                      1);
-    assert_int_equal(workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
-                                                   { "/sys/fs/cgroup/a/cpu.max", "300000 100000\n" },
-                                                   { NULL, NULL } }),
-                     3);
+    assert_int_equal(
+        workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
+                                      { "/sys/fs/cgroup/a/cpu.max", "300000 100000\n" },
+                                      { NULL, NULL } }),
+        3);
 }
 
 static void quota_above_the_mask_or_none_leaves_the_mask(void **state)
 {
     (void)state;
     mask_cpus = 4;
-    assert_int_equal(workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
-                                                   { "/sys/fs/cgroup/a/cpu.max", "900000 100000\n" },
-                                                   { NULL, NULL } }),
-                     4);
+    assert_int_equal(
+        workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
+                                      { "/sys/fs/cgroup/a/cpu.max", "900000 100000\n" },
+                                      { NULL, NULL } }),
+        4);
     assert_int_equal(workers_with((struct file[]){ { "/proc/self/cgroup", "0::/a\n" },
                                                    { "/sys/fs/cgroup/a/cpu.max", "max 100000\n" },
                                                    { NULL, NULL } }),
@@ -193,12 +208,12 @@ static void quota_of_garbage_is_ignored(void **state)
     mask_cpus = 5;
     for (size_t i = 0; i < sizeof cgroups / sizeof cgroups[0]; i++)
         for (size_t j = 0; j < sizeof quotas / sizeof quotas[0]; j++)
-            assert_int_equal(workers_with((struct file[]){
-                                 { "/proc/self/cgroup", cgroups[i] },
-                                 { "/sys/fs/cgroup/a/cpu.max", quotas[j] },
-                                 { "/sys/fs/cgroup/cpu.max", quotas[j] },
-                                 { NULL, NULL } }),
-                             5);
+            assert_int_equal(
+                workers_with((struct file[]){ { "/proc/self/cgroup", cgroups[i] },
+                                              { "/sys/fs/cgroup/a/cpu.max", quotas[j] },
+                                              { "/sys/fs/cgroup/cpu.max", quotas[j] },
+                                              { NULL, NULL } }),
+                5);
 }
 
 int main(void)

@@ -27,7 +27,9 @@ static const struct moment moments[] = {
     { "exactly at the threshold for more", 10, 8, 0, 1, 20, 11 },
     { "exactly at the threshold for less", 10, 4, 0, 1, 20, 9 },
 };
-enum { MOMENTS = sizeof moments / sizeof moments[0] };
+enum {
+    MOMENTS = sizeof moments / sizeof moments[0]
+};
 
 static size_t maintained(const struct moment *m)
 {
@@ -65,8 +67,7 @@ static void rule_never_leaves_its_bounds(void **state)
     for (size_t workers = 0; workers <= 20; workers++)
         for (size_t idle = 0; idle <= workers; idle++)
             for (size_t backlog = 0; backlog < 30; backlog += 7) {
-                enum weir__sizing rule =
-                    weir__sizing_rule(workers, idle, backlog, 5, 15, 0.8, 0.4);
+                enum weir__sizing rule = weir__sizing_rule(workers, idle, backlog, 5, 15, 0.8, 0.4);
                 assert_true(rule != WEIR__SIZE_GROW || workers < 15);
                 assert_true(rule != WEIR__SIZE_SHRINK || workers > 5);
                 assert_true(rule == WEIR__SIZE_GROW || workers >= 5);
@@ -78,14 +79,14 @@ static weir_executor *pool(size_t workers, size_t min_workers, size_t limit, dou
                            double shrink)
 {
     weir_executor *executor;
-    assert_status(weir_thread_executor_create(
-                      &executor, &(weir_thread_options){ .workers = workers,
-                                                         .min_workers = min_workers,
-                                                         .limit = limit,
-                                                         .grow_threshold = grow,
-                                                         .shrink_threshold = shrink,
-                                                         .stack_bytes = 256 * 1024 }),
-                  WEIR_OK);
+    assert_status(
+        weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = workers,
+                                                                       .min_workers = min_workers,
+                                                                       .limit = limit,
+                                                                       .grow_threshold = grow,
+                                                                       .shrink_threshold = shrink,
+                                                                       .stack_bytes = 256 * 1024 }),
+        WEIR_OK);
     return executor;
 }
 
