@@ -2,9 +2,9 @@
  *
  *     0 free   1 held   2 held, and somebody may sleep
  *
- * A contender spins for about as long as our critical sections last, then sleeps. The lock is not
- * handed over: whoever comes first takes it, so that a sleeper that takes long to wake up does not
- * hold up the rest (no convoy). */
+ * A contender spins for about as long as our critical sections last, then lets others run, then
+ * sleeps for a time slice at the most. The lock is not handed over: whoever comes first takes it, so
+ * that a sleeper that takes long to wake up does not hold up the rest (no convoy). */
 #ifndef WEIR_SYNC_LOCK_H
 #define WEIR_SYNC_LOCK_H
 
