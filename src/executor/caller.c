@@ -23,9 +23,12 @@ static struct weir_future *adopt(weir_executor *executor, struct weir__request *
 static void caller_ended(struct weir_task *task, weir_status status)
 {
     weir_executor *executor = task->executor;
+    const struct weir__request *request = task->context;
     uint64_t run_ns = (uint64_t)(weir__now_ns() - task->start_ns);
     weir__count_run_shared(&executor->counters.caller, run_ns, status != WEIR_OK);
     weir__future_end(task->future, status, NULL);
+    if (task->unwound && request->refs > 1)
+        weir_future_unref(task->future); /* the submission does not return: nobody gets the handle */
     weir__lock_take(&executor->lock);
     executor->callers--;
     weir__executor_check_quiet_locked(executor);
@@ -55,6 +58,7 @@ weir_status weir__run_in_caller(weir_executor *executor, struct weir__request *r
     weir__add_release(&executor->counters.caller_started, (uint64_t)1);
     struct weir_task task = {.future = future,
                              .executor = executor,
+                             .context = request,
                              .worker = WEIR_ZERO,
                              .start_ns = weir__now_ns(),
                              .end = caller_ended};

@@ -88,6 +88,7 @@ static void unwound(void *argument)
     struct weir_task *task = argument;
     if (!task->failed)
         weir_task_fail(task, ECANCELED, "the task ended its thread");
+    task->unwound = true;
     finish(task, WEIR_EFAILED);
 }
 

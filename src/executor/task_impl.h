@@ -12,10 +12,11 @@
 struct weir_task {
     struct weir_future *future; /* immutable; RUNNING, claimed by this thread */
     weir_executor *executor;    /* immutable */
-    void *context;              /* immutable; the runner's: its worker */
+    void *context;              /* immutable; the runner's: its worker, its request */
     size_t worker;              /* immutable; index, WEIR_ZERO for a submitter */
     bool nested;                /* immutable; runs on top of a task of the same worker */
     bool failed;                /* runner; weir_task_fail() was called */
+    bool unwound;               /* runner; its function did not return: the thread is ending */
     int64_t start_ns;           /* immutable */
     struct weir_task *below;    /* the task that this one runs on top of, of any executor */
     /* Count the end and end the future. Called once, also when the thread is being ended. */
