@@ -45,7 +45,7 @@ void seen_wrong(const char *what, const char *file, int line)
 
 void assert_nothing_wrong(void)
 {
-    const char *file = atomic_load(&wrong_file), *what = atomic_load(&wrong_what);
+    const char *file = atomic_exchange(&wrong_file, NULL), *what = atomic_load(&wrong_what);
     if (file)
         fail_msg("%s:%d: %s", file, atomic_load(&wrong_line), what ? what : "?");
 }
