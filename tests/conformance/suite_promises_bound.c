@@ -26,12 +26,13 @@ static void promise2_bursts_of_workers_plus_limit_are_admitted_and_no_more(void 
     needs(state, TRAIT_CONCURRENT);
     static const size_t workers[] = { 1, 2, 4, MOST_WORKERS };
     static const size_t limits[] = { 1, 2, 7, MOST_LIMIT };
+    const uint64_t rounds = factory_has(*state, TRAIT_DYNAMIC) ? ROUNDS(1000) : ROUNDS(10000);
     for (int i = 0; i < 16; i++) {
         size_t w = workers[i / 4];
         size_t l = limits[i % 4];
         struct gate *gate = gate_create();
         weir_executor *executor = new_executor(state, .workers = w, .limit = l);
-        for (uint64_t k = 1; k <= ROUNDS(10000); k++) {
+        for (uint64_t k = 1; k <= rounds; k++) {
             burst(executor, gate, w + l);
             weir_stats stats = stats_of(executor);
             assert_int_equal(stats.completed, k * (w + l));
