@@ -79,6 +79,9 @@ void weir__places_grant_locked(weir_executor *executor, struct weir__wakes *wake
     struct weir__places *places = executor->places;
     if (!call_locked(places))
         return;
+    /* The last worker may have gone since, for want of work. */
+    if (weir__load_relaxed(&places->growing)) /* lock held */
+        places->ops->size_up_locked(executor, wakes);
     /* Not into an executor that nobody serves any more. */
     if (weir__places_open_locked(executor) != WEIR_OK ||
         !weir__places_free_locked(executor, executor->limit))
@@ -140,6 +143,8 @@ weir_status weir__places_admit_waiting(weir_executor *executor, struct weir__req
     weir__request_fill(request, blocked.future, 0);
 
     weir__lock_take(&executor->lock);
+    if (weir__load_relaxed(&places->growing)) /* lock held; see weir__places_grant_locked() */
+        places->ops->size_up_locked(executor, &wakes);
     weir_status status = weir__places_open_locked(executor);
     if (status == WEIR_OK) {
         weir__add_relaxed(&places->blocked, (size_t)1); /* a gauge */

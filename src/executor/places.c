@@ -99,6 +99,13 @@ bool weir__places_free_locked(weir_executor *executor, size_t backlog)
            weir__places_occupied_locked(executor) < there_are;
 }
 
+bool weir__places_to_spare_locked(weir_executor *executor)
+{
+    struct weir__places *places = executor->places;
+    return !places->first_blocked && /* who waits will need one */
+           weir__places_occupied_locked(executor) < weir__load_relaxed(&places->live); /* lock held */
+}
+
 weir_status weir__places_open_locked(weir_executor *executor)
 {
     uint32_t life = weir__load_relaxed(&executor->life); /* the lock is held */

@@ -71,6 +71,9 @@ weir_status weir__places_open_locked(weir_executor *);
 void weir__places_enqueue_locked(weir_executor *, struct weir_future *, uint32_t refs,
                                  struct weir__wakes *);
 
+/* Whether a worker could be spared. Requires: lock. */
+bool weir__places_to_spare_locked(weir_executor *);
+
 /* Whether newcomers have to go to the end of the list, free places or not. Requires: lock. */
 static inline bool weir__places_held_back_locked(const struct weir__places *places)
 {

@@ -34,6 +34,8 @@
  * current ring is another one and starts over. If it sleeps through a second move, its ring is
  * current again, and it finds what is there: a ring is a valid spmc ring at any time, whatever its
  * role. So "empty" is only believed of a ring that is current after it was found empty.
+ * (Without the lock, that may be a ring that became current again after two moves; whoever acts on
+ * "empty", by going to sleep, looks once more under the lock.)
  *
  * What happens if a thread stops between any two lines: a producer stops with the lock held, see
  * above. A consumer stops with a hint in hand: its task stays pending and can still be cancelled,

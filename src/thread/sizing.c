@@ -145,8 +145,9 @@ void weir__pool_size_up_locked(weir_executor *executor, struct weir__wakes *wake
         enum weir__sizing decision = decide_by_rule_locked(pool);
         if (decision == WEIR__SIZE_GROW)
             weir__pool_spawn_locked(pool);
-        else if (decision == WEIR__SIZE_SHRINK && weir__places_occupied_locked(executor) + 1 < live)
-            dismiss_locked(pool, wakes); /* one that this task does not need */
+        else if (decision == WEIR__SIZE_SHRINK && live > 1 &&
+                 weir__places_to_spare_locked(executor))
+            dismiss_locked(pool, wakes); /* the task finds a place among those that stay */
     } else if (weir__places_occupied_locked(executor) >= live) {
         weir__pool_spawn_locked(pool); /* failing that, the task finds a place or does not */
     }
@@ -176,7 +177,7 @@ static weir_status spawn_needed_locked(struct weir__pool *pool)
 static void dismiss_down_to_locked(struct weir__pool *pool, size_t keep, struct weir__wakes *wakes)
 {
     while (weir__load_relaxed(&pool->places.live) > keep && /* lock held */
-           weir__places_occupied_locked(&pool->base) < weir__load_relaxed(&pool->places.live))
+           weir__places_to_spare_locked(&pool->base))
         dismiss_locked(pool, wakes);
 }
 
@@ -229,7 +230,7 @@ static weir_status maintain_locked(struct weir__pool *pool, struct weir__wakes *
         enum weir__sizing decision = decide_by_rule_locked(pool);
         if (decision == WEIR__SIZE_GROW)
             status = weir__pool_spawn_locked(pool);
-        else if (decision == WEIR__SIZE_SHRINK)
+        else if (decision == WEIR__SIZE_SHRINK && weir__places_to_spare_locked(&pool->base))
             dismiss_locked(pool, wakes);
         else
             break;

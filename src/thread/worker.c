@@ -140,7 +140,7 @@ static void retire_locked(struct weir__pool *pool)
 static bool may_shrink_locked(struct weir__pool *pool)
 {
     size_t live = weir__load_relaxed(&pool->places.live); /* lock held */
-    return live > pool->min_workers && weir__places_occupied_locked(&pool->base) < live;
+    return live > pool->min_workers && weir__places_to_spare_locked(&pool->base);
 }
 
 /* How long to sleep. Requires: lock. */

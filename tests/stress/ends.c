@@ -108,7 +108,7 @@ static void create_somehow(struct dice *dice)
                                     .limit = throw_dice(dice, 2) ? 1 : 64,
                                     .policy = policy_of(throw_dice(dice, 5)) };
     if (throw_dice(dice, 3) == 0) {
-        options.min_workers = options.policy.at_limit == WEIR_WAIT ? 1 : WEIR_ZERO;
+        options.min_workers = WEIR_ZERO;
         options.idle_ns = WEIR_MICROSECOND;
     }
     assert_status(weir_thread_executor_create(&use.executor, &options), WEIR_OK);
@@ -209,7 +209,7 @@ static void sizes_change_without_pause(void **state)
     struct crew *crew = crew_start(SUBMITTERS, submit_and_wait, NULL);
     while (atomic_load(&busy)) {
         size_t workers = 1 + throw_dice(&dice, 8), count;
-        assert_status(weir_thread_executor_resize(use.executor, 1, workers),
+        assert_status(weir_thread_executor_resize(use.executor, throw_dice(&dice, 2), workers),
                       WEIR_OK);
         if (throw_dice(&dice, 4) == 0)
             assert_status(weir_thread_executor_maintain(use.executor, &count), WEIR_OK);
