@@ -1,5 +1,6 @@
 # The unit tests, in the order of the floors.
 
+weir_add_test(unit/base/heap.c)
 weir_add_test(unit/base/options.c)
 weir_add_test(unit/base/status.c)
 
