@@ -8,6 +8,7 @@
 #include "weir/future.h"
 #include "weir/inline.h"
 #include "weir/policy.h"
+#include "weir/promise.h"
 #include "weir/stats.h"
 #include "weir/status.h"
 #include "weir/task.h"

@@ -28,7 +28,7 @@ static enum weir__help host_help(void *owner, struct weir_future *future)
     return WEIR__HELP_NO;
 }
 
-static const struct weir__future_host host = {host_withdraw, host_help};
+static const struct weir__future_host host = {.withdraw = host_withdraw, .help = host_help};
 
 static size_t inline_bytes(size_t option)
 {

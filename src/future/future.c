@@ -27,7 +27,7 @@ void weir__future_forget_result(struct weir_future *future)
 {
     if (future->flags & WEIR__RESULT_ON_HEAP)
         free(future->result);
-    future->flags &= (uint8_t)~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE);
+    future->flags &= (uint8_t) ~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE);
 }
 
 weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
@@ -66,11 +66,22 @@ const char *weir_state_name(weir_state state)
     return "UNKNOWN";
 }
 
+/* Have the host bring the word of a pending future up to date, if it has to be. */
+static uint64_t fresh_word_of(const weir_future *future)
+{
+    uint64_t word = word_of(future);
+    const struct weir__future_host *host = weir__slab_host(future->slab);
+    if (weir__state(word) != WEIR__PENDING || !host->refresh)
+        return word;
+    host->refresh(weir__slab_owner(future->slab), (weir_future *)(uintptr_t)future);
+    return word_of(future);
+}
+
 weir_state weir_future_state(const weir_future *future)
 {
     if (!future)
         return WEIR_PENDING;
-    switch (weir__state(word_of(future))) {
+    switch (weir__state(fresh_word_of(future))) {
     case WEIR__RUNNING:
         return WEIR_RUNNING;
     case WEIR__ENDED:
@@ -131,6 +142,19 @@ static void request_cancel(struct weir_future *future)
 {
     /* acq_rel: what the canceller did before is visible to a task that sees the request [F5] */
     weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED);
+    const struct weir__future_host *host = weir__slab_host(future->slab);
+    if (host->request)
+        host->request(weir__slab_owner(future->slab), future);
+}
+
+static bool cancel_pending(struct weir_future *future)
+{
+    const struct weir__future_host *host = weir__slab_host(future->slab);
+    if (host->cancel)
+        return host->cancel(weir__slab_owner(future->slab), future);
+    /* Claim first: until then the owner may end the task, and be gone, at any moment. */
+    return weir__future_claim(future, WEIR__CLAIMED) &&
+           host->withdraw(weir__slab_owner(future->slab), future);
 }
 
 bool weir_future_cancel(weir_future *future)
@@ -141,11 +165,12 @@ bool weir_future_cancel(weir_future *future)
         uint64_t word = word_of(future);
         switch (weir__state(word)) {
         case WEIR__PENDING:
-            /* Claim first: until then the owner may end the task, and be gone, at any moment. */
-            if (weir__future_claim(future, WEIR__CLAIMED) &&
-                weir__slab_host(future->slab)->withdraw(weir__slab_owner(future->slab), future))
+            if (cancel_pending(future))
                 return true;
-            continue; /* it started, or another one was faster: look again */
+            word = word_of(future);
+            if (weir__state(word) == WEIR__PENDING && word & WEIR__CANCEL_REQUESTED)
+                return false; /* a promise that is held: the request is passed on */
+            continue;         /* it started, or another one was faster: look again */
         case WEIR__RUNNING:
             request_cancel(future);
             return false;

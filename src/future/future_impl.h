@@ -53,17 +53,18 @@ enum {
     WEIR__RUNNING = 3,
     WEIR__ENDED = 4,
     WEIR__STATE_MASK = 0xff,
-    WEIR__OBSERVED = 0x100,        /* observers or callbacks are registered [F3] */
+    WEIR__OBSERVED = 0x100,         /* observers or callbacks are registered [F3] */
     WEIR__CANCEL_REQUESTED = 0x200, /* weir_task_cancel_requested() */
-    WEIR__NAMED = 0x400            /* name is set; never changes in a life */
+    WEIR__NAMED = 0x400             /* name is set; never changes in a life */
 };
 
 /* Somebody who is told when a future has ended. The first word of a list entry; called under the
- * future's lock, once, after which the entry is not touched again. */
+ * future's lock, once, after which the entry is not touched again. (Of a promise also before that,
+ * with WEIR_EPENDING, see weir__future_moved().) */
 struct weir__observer {
     struct weir__observer *next, *previous; /* protected by: the future's lock */
     void (*notify)(struct weir__observer *, weir_status status); /* immutable while linked */
-    bool linked;                            /* protected by: the future's lock */
+    bool linked; /* protected by: the future's lock */
 };
 
 /* A further done-callback than the first. */
@@ -75,11 +76,11 @@ struct weir__callback {
 
 /* What a slot holds besides the first cache line; bits of weir_future.flags. */
 enum {
-    WEIR__ARG_ON_HEAP = 1,    /* arg is ours to free */
-    WEIR__TIMED = 4,          /* start_by_ns is set */
-    WEIR__HAS_RESULT = 8,     /* result and result_size are set */
+    WEIR__ARG_ON_HEAP = 1,     /* arg is ours to free */
+    WEIR__TIMED = 4,           /* start_by_ns is set */
+    WEIR__HAS_RESULT = 8,      /* result and result_size are set */
     WEIR__RESULT_ON_HEAP = 16, /* result is ours to free */
-    WEIR__HAS_MESSAGE = 32,   /* the result is the text of a failure */
+    WEIR__HAS_MESSAGE = 32,    /* the result is the text of a failure */
     WEIR__ERROR_IS_STATUS = 64 /* the error is what the function returned */
 };
 
@@ -87,20 +88,20 @@ enum {
  * observer or a name touches the first line only. */
 struct weir_future {
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t word; /* atomic [F1] [F2] [F3] */
-    _Atomic uint32_t refs;       /* atomic [F4]: handles, plus one until the end is dealt with */
-    struct weir__lock lock;      /* protects the observers and callbacks */
-    struct weir__slab *slab;     /* immutable */
-    weir_task_fn *fn;            /* submitter until PENDING, then immutable */
-    void *arg;                   /* likewise; inline bytes, a heap copy, or the caller's own */
-    _Atomic int64_t submit_ns;   /* likewise; when it was accepted; a gauge to others */
-    uint32_t index;              /* immutable; of the slot */
-    _Atomic uint32_t next_free;  /* slab's, while FREE */
-    int error;                   /* claimer until ENDED; the code of a failure, if it is one */
-    uint8_t status;              /* likewise; a weir_status */
-    uint8_t flags;               /* submitter, then claimer until ENDED, then immutable */
+    _Atomic uint32_t refs;      /* atomic [F4]: handles, plus one until the end is dealt with */
+    struct weir__lock lock;     /* protects the observers and callbacks */
+    struct weir__slab *slab;    /* immutable */
+    weir_task_fn *fn;           /* submitter until PENDING, then immutable */
+    void *arg;                  /* likewise; inline bytes, a heap copy, or the caller's own */
+    _Atomic int64_t submit_ns;  /* likewise; when it was accepted; a gauge to others */
+    uint32_t index;             /* immutable; of the slot */
+    _Atomic uint32_t next_free; /* slab's, while FREE */
+    int error;                  /* claimer until ENDED; the code of a failure, if it is one */
+    uint8_t status;             /* likewise; a weir_status */
+    uint8_t flags;              /* submitter, then claimer until ENDED, then immutable */
 
     _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
-    size_t result_size;               /* likewise; bytes */
+    size_t result_size;                      /* likewise; bytes */
     const char *name;                 /* submitter until PENDING; borrowed; valid by the word */
     int64_t start_by_ns;              /* submitter until PENDING; valid by the flags */
     struct weir__observer *observers; /* protected by: lock; in the order of registration */
@@ -123,6 +124,14 @@ struct weir__future_host {
     bool (*withdraw)(void *owner, struct weir_future *future);
     /* The calling thread wants to wait for this unfinished future. */
     enum weir__help (*help)(void *owner, struct weir_future *future);
+    /* Instead of a claim and withdraw, for futures that not everybody may claim (promise.c): cancel a
+     * pending one. False: it is not pending any more, or a request was left. NULL: withdraw. */
+    bool (*cancel)(void *owner, struct weir_future *future);
+    /* A running future was asked to stop: pass it on. NULL: the flag in the word is enough. */
+    void (*request)(void *owner, struct weir_future *future);
+    /* Somebody wants to know the state of a pending future: bring its word up to date. NULL: it
+     * always is. */
+    void (*refresh)(void *owner, struct weir_future *future);
 };
 
 static inline uint32_t weir__generation(uint64_t word)
@@ -172,6 +181,8 @@ void weir__future_drop(struct weir_future *future, struct weir__slab_cache *cach
 bool weir__future_observe(struct weir_future *future, struct weir__observer *observer);
 /* Unregister if still linked. On return, notify is not running and will not be called. */
 void weir__future_unobserve(struct weir_future *future, struct weir__observer *observer);
+/* Tell those who wait, with WEIR_EPENDING, that they may be able to help now; all stay linked. */
+void weir__future_moved(struct weir_future *future);
 /* Requires: ENDED was just stored, and OBSERVED was set. */
 void weir__future_tell(struct weir_future *future);
 

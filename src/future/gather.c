@@ -8,7 +8,11 @@
  * Locks: a future's lock, then the gather's. The waiter takes them one at a time. Unregistering
  * takes each future's lock, so once it is done no ender is inside notify, and the memory (often the
  * waiter's stack) can go. `told` makes the wake-up happen once per sleep: it is set and cleared
- * under the gather's lock, so a token left for one sleep is always taken by that sleep. */
+ * under the gather's lock, so a token left for one sleep is always taken by that sleep.
+ *
+ * A promise (promise.c) may come to stand for a task while somebody waits for it, and that somebody
+ * may be the worker that would have to run the task: so this, too, wakes the waiter, which looks
+ * whether it can help, and sleeps again. */
 #include "future/gather.h"
 
 #include "base/clock.h"
@@ -17,6 +21,17 @@ static bool satisfied(const struct weir__gather *gather)
 {
     return gather->ended >= gather->wake_at ||
            (gather->wake_on_failure && gather->failed != SIZE_MAX);
+}
+
+/* A promise now stands for a task: it may be the waiter's to run. */
+static void member_moved(struct weir__gather *gather)
+{
+    weir__lock_take(&gather->lock);
+    bool wake = !gather->told;
+    gather->told = true;
+    weir__lock_release(&gather->lock);
+    if (wake)
+        weir__unpark(&gather->parker); /* the future's lock is held: fini waits for us */
 }
 
 /* Requires: the gather's lock. */
@@ -35,6 +50,10 @@ static void member_ended(struct weir__observer *observer, weir_status status)
 {
     struct weir__member *member = WEIR__CONTAINER_OF(observer, struct weir__member, observer);
     struct weir__gather *gather = member->gather;
+    if (status == WEIR_EPENDING) {
+        member_moved(gather);
+        return;
+    }
     weir__lock_take(&gather->lock);
     count_ended(gather, member, status);
     bool wake = !gather->told && satisfied(gather);
@@ -49,11 +68,12 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
                        weir_future *const *futures, size_t count)
 {
     *gather = (struct weir__gather){
-        .members = members, .count = count, .failed = SIZE_MAX, .told = true};
+        .members = members, .count = count, .failed = SIZE_MAX, .told = true
+    };
     gather->done_end = &gather->done;
     for (size_t i = 0; i < count; i++) {
         struct weir__member *member = &members[i];
-        *member = (struct weir__member){.gather = gather, .future = futures[i], .index = i};
+        *member = (struct weir__member){ .gather = gather, .future = futures[i], .index = i };
         member->observer.notify = member_ended;
         /* What has ended is not locked: in a forked child, the lock may be taken for ever. */
         if (member->future && !weir__future_ended(member->future))
@@ -83,8 +103,20 @@ void weir__gather_forget(struct weir__member *member)
     member->registered = false;
 }
 
-bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on_failure,
-                       int64_t deadline_ns)
+/* Run here what promises stand for, if it is ours to run. False: the only member is the caller. */
+static bool help_promises(struct weir__gather *gather)
+{
+    for (size_t i = 0; i < gather->count; i++) {
+        struct weir_future *future = gather->members[i].future;
+        if (future && weir__slab_host(future->slab)->refresh && !weir__future_ended(future) &&
+            weir__help_along(future) == WEIR__HELP_DEADLOCK && gather->count == 1)
+            return false;
+    }
+    return true;
+}
+
+/* Set the condition, unless it holds: then true. */
+static bool begin_sleep(struct weir__gather *gather, size_t wake_at, bool wake_on_failure)
 {
     weir__lock_take(&gather->lock);
     gather->wake_at = wake_at;
@@ -92,15 +124,33 @@ bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on
     bool enough = satisfied(gather);
     gather->told = enough;
     weir__lock_release(&gather->lock);
-    if (enough || weir__park(&gather->parker, deadline_ns))
-        return true;
+    return enough;
+}
+
+/* No more tokens; take the one that is there, or on its way. False: there was none. */
+static bool end_sleep(struct weir__gather *gather, bool has_token)
+{
     weir__lock_take(&gather->lock);
-    bool late = gather->told; /* told between our time-out and here: the token is on its way */
+    bool told = gather->told;
     gather->told = true;
     weir__lock_release(&gather->lock);
-    if (late)
+    if (told && !has_token)
         weir__park(&gather->parker, WEIR_FOREVER);
-    return late;
+    return told;
+}
+
+bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on_failure,
+                       int64_t deadline_ns)
+{
+    /* More than once round only if a promise moved. One that moves from begin_sleep() on leaves a
+     * token; one that moved before is seen by help_promises(). */
+    while (!begin_sleep(gather, wake_at, wake_on_failure)) {
+        bool can_wait = help_promises(gather);
+        bool woken = can_wait && weir__park(&gather->parker, deadline_ns);
+        if (!end_sleep(gather, woken))
+            return false;
+    }
+    return true;
 }
 
 struct weir__member *weir__gather_take(struct weir__gather *gather)

@@ -23,16 +23,16 @@ struct weir__member {
 };
 
 struct weir__gather {
-    struct weir__member *members;  /* immutable; count of them */
-    size_t count;                  /* immutable */
-    struct weir__lock lock;        /* protects what follows */
-    struct weir__member *done;     /* ended, in that order, not yet taken */
+    struct weir__member *members; /* immutable; count of them */
+    size_t count;                 /* immutable */
+    struct weir__lock lock;       /* protects what follows */
+    struct weir__member *done;    /* ended, in that order, not yet taken */
     struct weir__member **done_end;
-    size_t ended;                  /* how many have ended */
-    size_t failed;                 /* index of the first that failed, or SIZE_MAX */
-    size_t wake_at;                /* wake the waiter when so many have ended */
+    size_t ended;   /* how many have ended */
+    size_t failed;  /* index of the first that failed, or SIZE_MAX */
+    size_t wake_at; /* wake the waiter when so many have ended */
     bool wake_on_failure;
-    bool told;                     /* the waiter was woken, or need not be */
+    bool told; /* the waiter was woken, or need not be */
     struct weir__parker parker;
 };
 
@@ -44,7 +44,8 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
 void weir__gather_fini(struct weir__gather *gather);
 /* Unregister one member. */
 void weir__gather_forget(struct weir__member *member);
-/* Sleep until wake_at have ended (or, if wished, one has failed). False: the deadline passed. */
+/* Sleep until wake_at have ended (or, if wished, one has failed). False: the deadline passed, or the
+ * only member turned out to be the caller's own task. */
 bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on_failure,
                        int64_t deadline_ns);
 /* The next that has ended, or NULL. */

@@ -70,6 +70,14 @@ static struct weir__callback *reversed(struct weir__callback *list)
     return result;
 }
 
+void weir__future_moved(struct weir_future *future)
+{
+    weir__lock_take(&future->lock);
+    for (struct weir__observer *observer = future->observers; observer; observer = observer->next)
+        observer->notify(observer, WEIR_EPENDING);
+    weir__lock_release(&future->lock);
+}
+
 void weir__future_tell(struct weir_future *future)
 {
     weir__lock_take(&future->lock);

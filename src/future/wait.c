@@ -29,6 +29,8 @@ weir_status weir_future_wait(weir_future *future, int64_t timeout_ns)
     weir__gather_init(&gather, &member, &future, 1);
     bool ended = weir__gather_wait(&gather, 1, false, deadline_ns);
     weir__gather_fini(&gather);
+    if (!ended && weir__help_along(future) == WEIR__HELP_DEADLOCK)
+        return WEIR_EDEADLOCK; /* a promise that came to stand for the caller's own task */
     return ended ? WEIR_OK : WEIR_ETIMEDOUT;
 }
 

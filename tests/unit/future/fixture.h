@@ -19,7 +19,10 @@ static inline enum weir__help fixture_help(void *owner, struct weir_future *futu
     return WEIR__HELP_NO;
 }
 
-static const struct weir__future_host fixture_host = { fixture_withdraw, fixture_help };
+static const struct weir__future_host fixture_host = {
+    .withdraw = fixture_withdraw,
+    .help = fixture_help,
+};
 
 static inline struct weir__slab *fixture_slab(void)
 {

@@ -41,7 +41,7 @@ static enum weir__help help(void *owner, weir_future *given)
 /* handles: of each future, for the scenario to give up. */
 static void publish(unsigned n, uint32_t handles)
 {
-    static const struct weir__future_host host = { withdraw, help };
+    static const struct weir__future_host host = { .withdraw = withdraw, .help = help };
     memset(runs, 0, sizeof runs);
     memset(withdrawals, 0, sizeof withdrawals);
     memset(calls, 0, sizeof calls);

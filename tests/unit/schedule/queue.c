@@ -56,7 +56,7 @@ static bool valid(void *context, uint64_t hint)
 
 static void begin(void)
 {
-    static const struct weir__future_host host = { withdraw, help };
+    static const struct weir__future_host host = { .withdraw = withdraw, .help = help };
     memset(item, 0, sizeof item);
     memset(hand, 0, sizeof hand);
     items = open = moves = 0;

@@ -1,0 +1,151 @@
+/* A promised future while others look at it, and while it follows another one. The protocol is told
+ * in promise.c. */
+#include "base/atomic.h"
+#include "future/gather.h"
+#include "future/promise_impl.h"
+
+/* The other future, with a reference, or NULL if it does not follow any, or not any more. */
+static struct weir_future *other_of(struct weir_future *future)
+{
+    weir__lock_take(&future->lock);
+    struct weir_promise *promise = weir__promise_of(future);
+    struct weir_future *other =
+        promise->phase == WEIR__FOLLOWING ? weir_future_ref(promise->other) : NULL;
+    weir__lock_release(&future->lock);
+    return other;
+}
+
+/* The other one runs, or has run: so does, or has, this. */
+static void catch_up(struct weir_future *future, const struct weir_future *other)
+{
+    weir_state state = weir_future_state(other);
+    if (state == WEIR_RUNNING || state == WEIR_FINISHED)
+        weir__future_claim(future, WEIR__RUNNING);
+}
+
+static bool cancel_promised(void *owner, struct weir_future *future)
+{
+    (void)owner;
+    struct weir_promise *promise = weir__promise_of(future);
+    weir__lock_take(&future->lock);
+    enum weir__phase phase = promise->phase;
+    struct weir_future *other = phase == WEIR__FOLLOWING ? weir_future_ref(promise->other) : NULL;
+    bool claimed = phase == WEIR__PROMISED && weir__future_claim(future, WEIR__CLAIMED);
+    if (phase == WEIR__HELD)
+        /* acq_rel [F5], as for every request; follow() looks for it under the same lock */
+        weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED);
+    weir__lock_release(&future->lock);
+    if (claimed)
+        weir__future_end(future, WEIR_ECANCELLED, NULL);
+    if (!other)
+        return claimed;
+    bool cancelled = weir_future_cancel(other);
+    if (!cancelled)
+        catch_up(future, other);
+    weir_future_unref(other);
+    return cancelled;
+}
+
+static enum weir__help help_promised(void *owner, struct weir_future *future)
+{
+    (void)owner;
+    struct weir_future *other = other_of(future);
+    if (!other)
+        return WEIR__HELP_NO;
+    enum weir__help help = weir__future_ended(other) ? WEIR__HELP_RAN : weir__help_along(other);
+    weir_future_unref(other);
+    /* It may have been ended by another thread, which is about to end this one too. */
+    return help == WEIR__HELP_RAN && !weir__future_ended(future) ? WEIR__HELP_NO : help;
+}
+
+static void refresh_promised(void *owner, struct weir_future *future)
+{
+    (void)owner;
+    if (weir__future_forked(future))
+        return; /* the lock may have been held at the fork */
+    struct weir_future *other = other_of(future);
+    if (other)
+        catch_up(future, other);
+    weir_future_unref(other);
+}
+
+static void request_promised(void *owner, struct weir_future *future)
+{
+    (void)owner;
+    struct weir_future *other = other_of(future);
+    weir_future_cancel(other);
+    weir_future_unref(other);
+}
+
+const struct weir__future_host weir__promise_host = {
+    .cancel = cancel_promised,
+    .help = help_promised,
+    .request = request_promised,
+    .refresh = refresh_promised,
+};
+
+/* The other one has ended: end alike. Here FOLLOWING gives the right to. */
+static void end_alike(weir_future *other, void *data)
+{
+    struct weir_promise *promise = data;
+    struct weir_future *future = promise->future;
+    weir_status status = weir_future_status(other);
+    bool ran = weir_future_state(other) == WEIR_FINISHED;
+    /* If this does not succeed, somebody who looked has brought it up to RUNNING. */
+    (void)weir__future_claim(future, ran ? WEIR__RUNNING : WEIR__CLAIMED);
+    /* It is not pending any more: nobody needs the other one to cancel or to help, and those who
+     * got here before us have a reference. */
+    weir__lock_take(&future->lock);
+    promise->other = NULL;
+    weir__lock_release(&future->lock);
+    if (status == WEIR_OK) {
+        size_t size;
+        const void *result = weir_future_value(other, &size);
+        if (weir__future_store(future, result, size) != WEIR_OK) {
+            weir__promise_store_error(future, WEIR_ENOMEM, weir_status_text(WEIR_ENOMEM));
+            status = WEIR_EFAILED;
+        }
+    } else {
+        const char *message;
+        int code = weir_future_error(other, &message);
+        weir__promise_store_error(future, code,
+                                  message == weir_status_text(status) ? NULL : message);
+    }
+    weir__future_end(future, status, NULL);
+    weir_future_unref(other);  /* the promise's */
+    weir_future_unref(future); /* until here the promise had to live */
+}
+
+weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
+{
+    if (!promise || !other || other == promise->future)
+        return WEIR_EINVAL;
+    struct weir_future *future = promise->future;
+    weir__lock_take(&future->lock);
+    bool held = promise->phase == WEIR__HELD && !weir__future_ended(future);
+    if (held) {
+        promise->other = weir_future_ref(other);
+        promise->phase = WEIR__FOLLOWING;
+    }
+    /* acquire [F5]: the request, if there is one */
+    bool cancel = weir__load_acquire(&future->word) & WEIR__CANCEL_REQUESTED;
+    weir__lock_release(&future->lock);
+    if (!held)
+        return WEIR_EINVAL;
+    weir_future_ref(future); /* for end_alike */
+    weir_future_ref(other);  /* for the cancellation below */
+    weir_status status = weir_future_on_done(other, end_alike, promise);
+    if (status != WEIR_OK) {
+        weir__lock_take(&future->lock);
+        promise->phase = WEIR__HELD;
+        weir__lock_release(&future->lock);
+        weir_future_unref(other); /* the promise's */
+        weir_future_unref(future);
+    } else if (cancel) {
+        weir_future_cancel(other);
+    } else {
+        weir__future_moved(future);
+    }
+    weir_future_unref(other);
+    return status;
+}
