@@ -67,6 +67,33 @@ WEIR_API const char *weir_task_name(const weir_task *task);
  *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API size_t weir_task_worker(const weir_task *task);
 
+/** What a task function that was called by weir_task_call() came to. */
+typedef struct weir_outcome {
+    weir_status status;   /**< WEIR_OK or WEIR_EFAILED, as its future would have ended */
+    weir_status returned; /**< what it returned */
+    int code;             /**< of a failure, as weir_future_error() would have given it */
+    const void *value;    /**< its result, until the next call for the task; NULL: none */
+    size_t size;          /**< of the result, in bytes */
+    char message[256];    /**< of a failure, cut to this; "" if there was none */
+} weir_outcome;
+
+/** Call a task function from within a task, as part of it: it runs here and now, weir_task_worker(),
+ *  weir_task_name() and weir_task_cancel_requested() tell it what they tell the caller, and its result
+ *  or failure comes back in @p outcome. For tasks that are made of others: several in one, or one
+ *  with something before and after it.
+ *
+ *  Its result stays the result of the running task until weir_task_return() replaces it; its
+ *  failure does not fail the running task. A result given before the call is lost.
+ *
+ *  @param task     the running task; must not have failed.
+ *  @param fn       the function.
+ *  @param arg      passed as it is.
+ *  @param outcome  filled.
+ *  @return WEIR_OK: it was called | WEIR_EINVAL: NULL, or a task that has failed
+ *  @threads the one that runs the task. @blocks as the function does. @since 0.1 */
+WEIR_API weir_status weir_task_call(weir_task *task, weir_task_fn *fn, void *arg,
+                                    weir_outcome *outcome);
+
 WEIR_END_DECLS
 
 #endif
