@@ -3,6 +3,7 @@
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 
+#include "weir/clock.h"
 #include "weir/executor.h"
 #include "weir/export.h"
 #include "weir/future.h"

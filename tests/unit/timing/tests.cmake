@@ -1,0 +1,3 @@
+# Work over time, src/schedule. (unit/schedule is about the schedules of threads.)
+
+weir_add_test(unit/timing/test_clock.c)
