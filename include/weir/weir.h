@@ -4,6 +4,7 @@
 #define WEIR_WEIR_H
 
 #include "weir/clock.h"
+#include "weir/delayed.h"
 #include "weir/executor.h"
 #include "weir/export.h"
 #include "weir/future.h"
