@@ -9,6 +9,7 @@
 #include "weir/export.h"
 #include "weir/future.h"
 #include "weir/inline.h"
+#include "weir/map.h"
 #include "weir/policy.h"
 #include "weir/promise.h"
 #include "weir/stats.h"

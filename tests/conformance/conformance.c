@@ -33,6 +33,7 @@ static const struct {
     { "promises_tasks", suite_promises_tasks },
     { "promises_bound", suite_promises_bound },
     { "promises_host", suite_promises_host },
+    { "map", suite_map },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

@@ -16,6 +16,7 @@ add_library(weir_conformance STATIC EXCLUDE_FROM_ALL
     conformance/suite_init.c
     conformance/suite_input_calls.c
     conformance/suite_input_options.c
+    conformance/suite_map.c
     conformance/suite_nested.c
     conformance/suite_promises_bound.c
     conformance/suite_promises_host.c
