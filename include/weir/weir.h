@@ -10,14 +10,17 @@
 #include "weir/future.h"
 #include "weir/inline.h"
 #include "weir/map.h"
+#include "weir/periodic.h"
 #include "weir/policy.h"
 #include "weir/promise.h"
 #include "weir/stats.h"
 #include "weir/status.h"
+#include "weir/strategy.h"
 #include "weir/task.h"
 #include "weir/thread.h"
 #include "weir/time.h"
 #include "weir/version.h"
 #include "weir/wait.h"
+#include "weir/watcher.h"
 
 #endif

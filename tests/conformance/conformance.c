@@ -34,6 +34,7 @@ static const struct {
     { "promises_bound", suite_promises_bound },
     { "promises_host", suite_promises_host },
     { "map", suite_map },
+    { "schedule", suite_schedule },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

@@ -23,6 +23,7 @@ add_library(weir_conformance STATIC EXCLUDE_FROM_ALL
     conformance/suite_promises_tasks.c
     conformance/suite_restart.c
     conformance/suite_result.c
+    conformance/suite_schedule.c
     conformance/suite_shutdown.c
     conformance/suite_shutdown_modes.c
     conformance/suite_stats.c

@@ -13,7 +13,7 @@ static const struct {
     { 6, "WEIR_ETIMEDOUT" }, { 7, "WEIR_ECANCELLED" }, { 8, "WEIR_EFAILED" },
     { 9, "WEIR_ECRASHED" },  { 10, "WEIR_EEXPIRED" },  { 11, "WEIR_EDEADLOCK" },
     { 12, "WEIR_ETOOBIG" },  { 13, "WEIR_EFORKED" },   { 14, "WEIR_EDISCARDED" },
-    { 15, "WEIR_EPENDING" }, { 16, "WEIR_EBROKEN" },
+    { 15, "WEIR_EPENDING" }, { 16, "WEIR_EBROKEN" },   { 17, "WEIR_NEVER_AGAIN" },
 };
 enum {
     KNOWN = sizeof known / sizeof known[0]

@@ -1,0 +1,207 @@
+/* One run of a periodic callback, from its submission to the numbers that it leaves.
+ *
+ * What the executor gets is run(), with the callback in its argument. It takes the times at which the
+ * callback started and ended, and sends them back: as the result if it succeeded, in front of the
+ * message if it failed. So a failure is a failure in the executor's statistics, and the whole thing
+ * works wherever the executor runs it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "schedule/periodic_impl.h"
+#include "schedule/strategy_impl.h"
+
+/* In front of the callback's own argument. */
+struct header {
+    weir_task_fn *fn;
+    const weir_clock *clock;
+    const weir_periodic_worker *worker; /* to be compared, not looked into */
+    const void *arg;                    /* passed as it is, if there are no bytes */
+    size_t arg_size;                    /* bytes that follow */
+};
+
+/* What comes back from a run that succeeded. */
+struct times {
+    int64_t started_ns, finished_ns;
+    bool never_again;
+};
+
+/* The callbacks that this thread is inside of. */
+struct inside {
+    const weir_periodic_worker *worker;
+    struct inside *below;
+};
+static _Thread_local struct inside *innermost;
+
+bool weir__run_is_inside(const weir_periodic_worker *worker)
+{
+    for (const struct inside *inside = innermost; inside; inside = inside->below)
+        if (inside->worker == worker)
+            return true;
+    return false;
+}
+
+size_t weir__run_header_size(void)
+{
+    return WEIR__ROUND_UP(sizeof(struct header), (size_t)16);
+}
+
+void weir__run_header_fill(struct weir__work *work, const weir_periodic *periodic)
+{
+    struct header header = { periodic->fn, work->worker->options.clock, work->worker, periodic->arg,
+                             periodic->arg_size };
+    memcpy(work->arg, &header, sizeof header);
+    if (periodic->arg_size)
+        memcpy(work->arg + weir__run_header_size(), periodic->arg, periodic->arg_size);
+}
+
+static weir_status run(weir_task *task, void *arg)
+{
+    struct header header;
+    memcpy(&header, arg, sizeof header);
+    void *own = header.arg_size ? (unsigned char *)arg + weir__run_header_size()
+                                : (void *)(uintptr_t)header.arg;
+    struct inside here = { header.worker, innermost };
+    struct times times = { .started_ns = weir_clock_now(header.clock) };
+    weir_outcome outcome;
+    innermost = &here;
+    weir_task_call(task, header.fn, own, &outcome);
+    innermost = here.below;
+    times.finished_ns = weir_clock_now(header.clock);
+    times.never_again = outcome.returned == WEIR_NEVER_AGAIN;
+    if (outcome.status == WEIR_OK || times.never_again)
+        return weir_task_return(task, &times, sizeof times);
+    return weir_task_fail(
+        task, outcome.code, "%" PRId64 " %" PRId64 " %s", times.started_ns, times.finished_ns,
+        outcome.message[0] ? outcome.message : weir_status_text(outcome.returned));
+}
+
+/* What the run left behind. A task that died has left nothing: then it took all the time since. */
+static struct times read_times(const struct weir__work *work, const weir_future *future,
+                               const char **message)
+{
+    struct times times = { work->submitted_ns, weir_clock_now(work->worker->options.clock), false };
+    int64_t started_ns, finished_ns;
+    int length = 0;
+    weir_future_error(future, message);
+    if (weir_future_status(future) == WEIR_OK) {
+        memcpy(&times, weir_future_value(future, NULL), sizeof times);
+    } else if (sscanf(*message, "%" SCNd64 " %" SCNd64 " %n", &started_ns, &finished_ns, &length) ==
+                   2 &&
+               length) {
+        *message += length;
+        times.started_ns = started_ns;
+        times.finished_ns = finished_ns;
+    }
+    return times;
+}
+
+/* Requires: the mutex. */
+static void count_run_locked(struct weir__work *work, const struct times *times, bool success)
+{
+    weir_watcher *seen = &work->seen;
+    seen->runs++;
+    if (success)
+        seen->successes++;
+    else
+        seen->failures++;
+    seen->elapsed_ns += times->finished_ns - times->started_ns;
+    seen->waiting_ns += times->started_ns - work->submitted_ns;
+    seen->last_started_ns = times->started_ns;
+    seen->last_finished_ns = times->finished_ns;
+    seen->stop_requested |= times->never_again;
+}
+
+static void report_failure(struct weir__work *work, const weir_future *future, const char *message)
+{
+    weir_periodic_worker *worker = work->worker;
+    if (!worker->options.on_failure)
+        return;
+    weir_periodic_failure failure = { .id = work->seen.id,
+                                      .name = work->seen.name,
+                                      .spacing_ns = work->seen.spacing_ns,
+                                      .immediate = work->immediate,
+                                      .status = weir_future_status(future),
+                                      .code = weir_future_error(future, NULL),
+                                      .message = message };
+    worker->options.on_failure(&failure, worker->options.failure_data);
+}
+
+/* No lock: the strategy may be a function of the user's. What it reads rests while a run is under
+ * way. */
+static int64_t next_time(const struct weir__work *work, const struct times *times, double chance,
+                         uint64_t *skipped)
+{
+    weir_run run_ended = { .due_ns = work->due_ns,
+                           .started_ns = times->started_ns,
+                           .finished_ns = times->finished_ns,
+                           .spacing_ns = work->seen.spacing_ns };
+    return weir__strategy_next(&work->strategy, work->missed, &run_ended, chance, skipped);
+}
+
+/* The executor did not run it: again in a while. Requires: the mutex. */
+static void retry_locked(struct weir__work *work)
+{
+    weir_periodic_worker *worker = work->worker;
+    int64_t least_ns = worker->options.retry_least_ns;
+    double span_ns = (double)(worker->options.retry_most_ns - least_ns);
+    int64_t wait_ns = least_ns + (int64_t)(weir__periodic_chance_locked(worker) * span_ns);
+    work->seen.refused++;
+    /* It stays due when it was: what it misses meanwhile counts as missed. */
+    weir__periodic_rearm_locked(work, work->due_ns,
+                                weir__time_add(weir__sleeper_now(&worker->sleeper), wait_ns));
+}
+
+static bool has_run(const weir_future *future)
+{
+    return weir_future_state(future) == WEIR_FINISHED && weir_future_status(future) != WEIR_EBROKEN;
+}
+
+static void ended(weir_future *future, void *data)
+{
+    struct weir__work *work = data;
+    weir_periodic_worker *worker = work->worker;
+    if (!has_run(future)) {
+        pthread_mutex_lock(&worker->mutex);
+        retry_locked(work);
+        pthread_mutex_unlock(&worker->mutex);
+        return;
+    }
+    const char *message;
+    bool success = weir_future_status(future) == WEIR_OK;
+    struct times times = read_times(work, future, &message);
+    pthread_mutex_lock(&worker->mutex);
+    count_run_locked(work, &times, success);
+    double chance = weir__periodic_chance_locked(worker);
+    pthread_mutex_unlock(&worker->mutex);
+    struct inside here = { worker, innermost }; /* what follows may call the user */
+    innermost = &here;
+    if (!success)
+        report_failure(work, future, message);
+    uint64_t skipped;
+    int64_t next_ns = next_time(work, &times, chance, &skipped);
+    innermost = here.below;
+    pthread_mutex_lock(&worker->mutex);
+    work->seen.missed += skipped;
+    work->immediate = false;
+    weir__periodic_rearm_locked(work, next_ns, next_ns);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+void weir__run_submit(struct weir__work *work)
+{
+    weir_periodic_worker *worker = work->worker;
+    weir_submission submission = {
+        .fn = run, .arg = work->arg, .arg_size = work->arg_size, .name = work->seen.name
+    };
+    weir_future *future;
+    if (weir_submit_with(worker->executor, &submission, &future) == WEIR_OK) {
+        weir_future_on_done(future, ended, work); /* its first callback: cannot fail */
+        weir_future_unref(future);
+        return;
+    }
+    pthread_mutex_lock(&worker->mutex);
+    retry_locked(work);
+    pthread_mutex_unlock(&worker->mutex);
+}
