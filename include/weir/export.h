@@ -10,8 +10,6 @@
 #define WEIR_API __attribute__((visibility("default")))
 #endif
 
-/** The result must be looked at. */
-#define WEIR_NODISCARD __attribute__((warn_unused_result))
 /** The arguments are checked as those of printf. */
 #define WEIR_PRINTF(text, first) __attribute__((format(printf, text, first)))
 

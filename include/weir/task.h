@@ -62,7 +62,9 @@ WEIR_API bool weir_task_cancel_requested(const weir_task *task);
 WEIR_API const char *weir_task_name(const weir_task *task);
 
 /** Index of the worker that runs the task, from 0, or WEIR_ZERO (SIZE_MAX) if a submitter's own
- *  thread does. Fit for an array of per-worker scratch space.
+ *  thread does. Fit for an array of per-worker scratch space. It is always below
+ *  WEIR_WORKERS_MAX, but may exceed the number of workers: a worker that is started while another one
+ *  is still leaving gets the next index.
  *
  *  @threads the one that runs the task. @blocks never. @since 0.1 */
 WEIR_API size_t weir_task_worker(const weir_task *task);

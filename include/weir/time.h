@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/** A timeout that never ends. Every negative timeout but this one is WEIR_EINVAL. */
+/** A timeout that never ends. Negative timeouts are WEIR_EINVAL unless a call says
+ *  otherwise. */
 #define WEIR_FOREVER INT64_MAX
 
 #define WEIR_MICROSECOND INT64_C(1000)    /**< a microsecond in nanoseconds */

@@ -81,27 +81,30 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
     return status;
 }
 
-/* End a task that was taken out of the backlog and has been counted. The last touch of the executor
- * is under its lock: it is not quiet before, so it cannot be destroyed under our feet. */
-static void end_withdrawn(weir_executor *executor, struct weir_future *future, weir_status status)
+/* Count a task that was taken out of the backlog, pass its place on, store its end, wake those who
+ * wait for it. True: there may be callbacks. Requires: CLAIMED by the caller, no lock. */
+static bool close_withdrawn(weir_executor *executor, struct weir_future *future, weir_status status,
+                            weir__counter *counter)
+{
+    weir__add_seq_cst(counter, (uint64_t)1); /* seq_cst [A1] */
+    weir__places_freed(executor);
+    return weir__future_close(future, status);
+}
+
+/* Deal with the end of such a task. The last touch of the executor is under its lock: it is not quiet
+ * before, so it cannot be destroyed under our feet. */
+static void settle_withdrawn(weir_executor *executor, struct weir_future *future, bool call_back)
 {
     struct weir__visit visit;
     weir__thread_enter(&visit, executor); /* a callback that shuts down must not wait for us */
-    weir__future_end(future, status, NULL);
+    if (call_back)
+        weir__future_call_back(future);
+    weir__future_drop(future, NULL);
     weir__thread_leave(&visit);
     weir__lock_take(&executor->lock);
     executor->places->withdrawn++;
     weir__executor_check_quiet_locked(executor);
     weir__lock_release(&executor->lock);
-}
-
-/* Count, pass the place on, end. Requires: CLAIMED by the caller, no lock. */
-static void withdraw(weir_executor *executor, struct weir_future *future, weir_status status,
-                     weir__counter *counter)
-{
-    weir__add_seq_cst(counter, (uint64_t)1); /* seq_cst [A1] */
-    weir__places_freed(executor);
-    end_withdrawn(executor, future, status);
 }
 
 weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__request *request,
@@ -132,13 +135,15 @@ weir_status weir__places_admit_displacing(weir_executor *executor, struct weir__
     if (oldest && status != WEIR_OK)
         weir__places_freed(executor); /* before its end can be seen */
     if (oldest)
-        end_withdrawn(executor, oldest, WEIR_EDISCARDED);
+        settle_withdrawn(executor, oldest, weir__future_close(oldest, WEIR_EDISCARDED));
     return status;
 }
 
 bool weir__places_withdraw(weir_executor *executor, struct weir_future *future)
 {
-    withdraw(executor, future, WEIR_ECANCELLED, &executor->counters.cancelled);
+    settle_withdrawn(executor, future,
+                     close_withdrawn(executor, future, WEIR_ECANCELLED,
+                                     &executor->counters.cancelled));
     return true;
 }
 
@@ -165,15 +170,26 @@ struct weir_future *weir__places_claim_all_locked(weir_executor *executor)
     return first;
 }
 
+static struct weir_future *next_claimed(const weir_executor *executor, struct weir_future *future)
+{
+    uint32_t next = weir__load_relaxed(&future->next_free); /* the claimer's */
+    return next ? weir__slab_at(executor->slab, next - 1) : NULL;
+}
+
+/* All of them end before the first callback runs: a callback may wait for any other of them, or
+ * cancel it, and nobody else is there to end it. */
 uint64_t weir__places_end_claimed(weir_executor *executor, struct weir_future *first,
                                   weir_status status, weir__counter *counter)
 {
     uint64_t ended = 0;
-    while (first) {
-        uint32_t next = weir__load_relaxed(&first->next_free); /* the claimer's */
-        withdraw(executor, first, status, counter);
-        first = next ? weir__slab_at(executor->slab, next - 1) : NULL;
+    for (struct weir_future *future = first; future; future = next_claimed(executor, future)) {
+        close_withdrawn(executor, future, status, counter);
         ended++;
+    }
+    while (first) {
+        struct weir_future *next = next_claimed(executor, first); /* before it is let go */
+        settle_withdrawn(executor, first, true);
+        first = next;
     }
     return ended;
 }

@@ -163,6 +163,11 @@ bool weir__future_claim(struct weir_future *future, unsigned state);
 bool weir__future_claim_hint(struct weir_future *future, uint64_t hint, unsigned state);
 /* FREE -> CLAIMED or RUNNING: a task that is never queued. Requires: the slot is the caller's. */
 void weir__future_adopt(struct weir_future *future, uint32_t refs, unsigned state);
+/* The first half of that: CLAIMED or RUNNING -> ENDED, waiters woken. True: there may be callbacks to
+ * run. The ender's reference stays. Requires: the claim; no lock. */
+bool weir__future_close(struct weir_future *future, weir_status status);
+/* The second half, after close said true: run the callbacks. */
+void weir__future_call_back(struct weir_future *future);
 /* CLAIMED or RUNNING -> ENDED; wakes waiters, runs callbacks, drops the ender's reference. Result
  * and error have been set. Requires: the claim; no lock. */
 void weir__future_end(struct weir_future *future, weir_status status,

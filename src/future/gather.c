@@ -78,8 +78,10 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
         /* What has ended is not locked: in a forked child, the lock may be taken for ever. */
         if (member->future && !weir__future_ended(member->future))
             member->registered = weir__future_observe(member->future, &member->observer);
-        if (member->registered)
+        if (member->registered) {
+            gather->has_promises |= weir__slab_host(member->future->slab)->refresh != NULL;
             continue;
+        }
         weir__lock_take(&gather->lock);
         if (member->future)
             count_ended(gather, member, (weir_status)member->future->status);
@@ -106,7 +108,7 @@ void weir__gather_forget(struct weir__member *member)
 /* Run here what promises stand for, if it is ours to run. False: the only member is the caller. */
 static bool help_promises(struct weir__gather *gather)
 {
-    for (size_t i = 0; i < gather->count; i++) {
+    for (size_t i = 0; gather->has_promises && i < gather->count; i++) {
         struct weir_future *future = gather->members[i].future;
         if (future && weir__slab_host(future->slab)->refresh && !weir__future_ended(future) &&
             weir__help_along(future) == WEIR__HELP_DEADLOCK && gather->count == 1)

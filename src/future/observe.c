@@ -89,6 +89,12 @@ void weir__future_tell(struct weir_future *future)
         observer->notify(observer, (weir_status)future->status);
         observer = next;
     }
+    weir__lock_release(&future->lock);
+}
+
+void weir__future_call_back(struct weir_future *future)
+{
+    weir__lock_take(&future->lock);
     weir_done_fn *done = future->done;
     void *data = future->done_data;
     struct weir__callback *more = reversed(future->callbacks);

@@ -123,8 +123,14 @@ static uint32_t pop_chain(struct weir__slab *slab, uint32_t most, uint32_t *coun
 /* Add a chunk; one of its slots is the caller's. NULL: out of memory. */
 static struct weir_future *grow(struct weir__slab *slab)
 {
-    struct weir_future *mine = NULL;
+    uint32_t count, first;
     weir__lock_take(&slab->grow);
+    /* Whoever held the lock before may have grown the slab for all who came. */
+    if ((first = pop_chain(slab, 1, &count))) {
+        weir__lock_release(&slab->grow);
+        return weir__slab_at(slab, first - 1);
+    }
+    struct weir_future *mine = NULL;
     uint32_t base = slab->total;
     unsigned k = 31u - (unsigned)__builtin_clz(base / FIRST_CHUNK + 1);
     uint32_t slots = FIRST_CHUNK << k;

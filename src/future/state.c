@@ -91,8 +91,7 @@ bool weir__future_ended(const struct weir_future *future)
            WEIR__ENDED;
 }
 
-void weir__future_end(struct weir_future *future, weir_status status,
-                      struct weir__slab_cache *cache)
+bool weir__future_close(struct weir_future *future, weir_status status)
 {
     uint64_t word = weir__load_relaxed(&future->word); /* the state part is ours: RUNNING, CLAIMED */
     uint64_t step = WEIR__ENDED - weir__state(word);
@@ -102,8 +101,17 @@ void weir__future_end(struct weir_future *future, weir_status status,
     }
     future->status = (uint8_t)status;
     /* acq_rel: release [F2]; acquire [F3]: if OBSERVED is set, the observers are visible */
-    if (weir__add_acq_rel(&future->word, step) & WEIR__OBSERVED)
-        weir__future_tell(future);
+    if (!(weir__add_acq_rel(&future->word, step) & WEIR__OBSERVED))
+        return false;
+    weir__future_tell(future);
+    return true;
+}
+
+void weir__future_end(struct weir_future *future, weir_status status,
+                      struct weir__slab_cache *cache)
+{
+    if (weir__future_close(future, status))
+        weir__future_call_back(future);
     weir__future_drop(future, cache);
 }
 

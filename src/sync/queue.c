@@ -51,12 +51,15 @@
 
 #include "base/compiler.h"
 
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "a hint travels in a pointer of the ring");
+
 #define GENERATION_ONE ((uint64_t)1 << 32)
 
 struct ring {
     ck_ring_t ck;               /* head and tail: one consumer-side and one producer-side line */
     struct ring *older;         /* protected by: producers' lock; replaced by enlarge */
     unsigned size;              /* immutable; a power of two */
+    unsigned scanned;           /* protected by: producers' lock; what is before it is stale */
     ck_ring_buffer_t entries[]; /* owned by ck */
 };
 
@@ -82,6 +85,7 @@ static struct ring *ring_create(size_t room)
     ck_ring_init(&ring->ck, size);
     ring->older = NULL;
     ring->size = size;
+    ring->scanned = 0;
     return ring;
 }
 
@@ -134,6 +138,7 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
         if (truth->valid(truth->context, renewed))
             ck_ring_enqueue_spmc(&to->ck, to->entries, (void *)(uintptr_t)renewed);
     }
+    to->scanned = ck_pr_load_uint(&to->ck.c_head);
     /* release [Q1]: the entries of `to` are visible to whoever sees it current */
     atomic_store_explicit(&queue->current, to, memory_order_release);
     void *stale;
@@ -185,12 +190,16 @@ bool weir__queue_oldest_locked(struct weir__queue *queue, uint64_t *hint)
     const struct weir__queue_truth *truth = &queue->truth;
     struct ring *ring = atomic_load_explicit(&queue->current, memory_order_relaxed); /* lock held */
     unsigned mask = ring->size - 1, tail = ring->ck.p_tail;
-    for (unsigned i = ck_pr_load_uint(&ring->ck.c_head); i != tail; i++) {
+    unsigned i = ck_pr_load_uint(&ring->ck.c_head);
+    if ((int)(ring->scanned - i) > 0) /* what is stale stays so: nothing is looked at twice */
+        i = ring->scanned;
+    for (; i != tail; i++) {
         *hint = (uint64_t)(uintptr_t)ring->entries[i & mask].value;
         if (truth->valid(truth->context, *hint))
-            return true;
+            break;
     }
-    return false;
+    ring->scanned = i;
+    return i != tail;
 }
 
 bool weir__queue_pop(struct weir__queue *queue, uint64_t *hint)

@@ -15,7 +15,11 @@ weir_status weir__thread_start(pthread_t *thread, size_t stack_bytes, void *(*bo
 {
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
-    if (error == 0 && stack_bytes)
+    if (error) {
+        errno = error;
+        return WEIR_ESYS;
+    }
+    if (stack_bytes)
         error = pthread_attr_setstacksize(&attributes, stack_bytes);
     if (error == 0) {
         /* A thread inherits the signal mask of its creator: block everything around the call, so

@@ -64,6 +64,7 @@ struct weir__pool {
     size_t leaving;              /* dismissed workers that do not know it yet: any, when idle */
     size_t threads;              /* threads that have not gone yet: live, and dismissed ones */
     int64_t spawn_retry_ns;      /* after a failure, not before */
+    _Atomic size_t calling_back; /* atomic, relaxed: workers in callbacks, free by the accounts */
     _Atomic bool surplus;        /* atomic, relaxed: some worker is to look whether it is one */
 
     _Atomic size_t worker_count;                    /* atomic [W1]; entries in use below */

@@ -148,7 +148,8 @@ void weir__pool_size_up_locked(weir_executor *executor, struct weir__wakes *wake
         else if (decision == WEIR__SIZE_SHRINK && live > 1 &&
                  weir__places_to_spare_locked(executor))
             dismiss_locked(pool, wakes); /* the task finds a place among those that stay */
-    } else if (weir__places_occupied_locked(executor) >= live) {
+    } else if (weir__places_occupied_locked(executor) +
+                   weir__load_relaxed(&pool->calling_back) >= live) { /* as good as busy */
         weir__pool_spawn_locked(pool); /* failing that, the task finds a place or does not */
     }
 }

@@ -48,7 +48,13 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
         weir__store_relaxed(&worker->running_since_ns, (int64_t)0);
         weir__places_release(task->executor, worker->cell);
     }
-    weir__future_end(future, status, &worker->cache);
+    if (weir__future_close(future, status)) {
+        /* relaxed: a number for sizing */
+        weir__add_relaxed(&worker->pool->calling_back, (size_t)1);
+        weir__future_call_back(future);
+        weir__sub_relaxed(&worker->pool->calling_back, (size_t)1);
+    }
+    weir__future_drop(future, &worker->cache);
     weir__counter_bump(&worker->settled, 1); /* release [E2]: the end and the callbacks */
 }
 
@@ -314,9 +320,12 @@ static bool init_fails(struct weir__worker *worker)
     weir_status status = WEIR_OK;
     if (!pool->worker_init)
         return false;
+    struct weir__visit visit;
+    weir__thread_enter(&visit, &pool->base); /* inside, but no worker yet: it runs no tasks */
     pthread_cleanup_push(init_failed, worker);
     status = pool->worker_init(pool->init_data, worker->index);
     pthread_cleanup_pop(0);
+    weir__thread_leave(&visit);
     return status != WEIR_OK;
 }
 
@@ -327,11 +336,11 @@ void *weir__worker_main(void *argument)
     /* A cancellation could otherwise strike in a callback, or where the worker is leaving. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     weir__thread_name(pool->base.name, worker->index);
-    weir__thread_is_worker(&pool->base, worker);
     if (init_fails(worker)) {
         init_failed(worker);
         return NULL;
     }
+    weir__thread_is_worker(&pool->base, worker);
     pthread_cleanup_push(unwound, worker);
     work(worker);
     pthread_cleanup_pop(0);

@@ -160,6 +160,7 @@ static void input_names_of_nothing_are_unknown(void **state)
     assert_string_equal(weir_state_name((weir_state)999), "UNKNOWN");
 }
 
+#ifndef NDEBUG
 /* In a child, with an executor of its own: a reference too many is given up. */
 static int unref_too_often(void *data)
 {
@@ -174,6 +175,7 @@ static int unref_too_often(void *data)
     weir_future_unref(future);
     return 0;
 }
+#endif
 
 static void input_reference_given_up_too_often_asserts_in_debug_builds(void **state)
 {

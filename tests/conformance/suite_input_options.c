@@ -47,6 +47,22 @@ static void options_that_every_kind_has_are_checked(void **state)
     check_refused(state, (struct factory_options){ .policy = reserved });
 }
 
+static weir_verdict nonsense(const weir_admission *admission, void *data)
+{
+    (void)admission;
+    (void)data;
+    return (weir_verdict)17;
+}
+
+static void verdict_that_does_not_exist_rejects(void **state)
+{
+    weir_executor *executor = new_executor(state, .policy = weir_check_and_reject(nonsense, NULL));
+    assert_status(weir_submit(executor, noop_task, NULL, 0, NULL), WEIR_EREJECTED);
+    assert_int_equal(stats_of(executor).rejected_check, 1);
+    assert_int_equal(stats_of(executor).submitted, 1);
+    weir_executor_destroy(executor);
+}
+
 static void options_of_size_are_checked(void **state)
 {
     needs(state, TRAIT_CONCURRENT);
@@ -65,6 +81,7 @@ static void options_of_threads_are_checked(void **state)
     const weir_thread_options bad[] = {
         { .workers = 2, .min_workers = 3 },
         { .workers = 2, .idle_ns = -1 },
+        { .workers = 2, .stack_bytes = 1 },
         { .workers = 2, .grow_threshold = 1.5, .shrink_threshold = 0.4 },
         { .workers = 2, .grow_threshold = -0.5, .shrink_threshold = 0.4 },
         { .workers = 2, .grow_threshold = 0.4, .shrink_threshold = 0.4 },
@@ -179,6 +196,7 @@ int suite_input_options(const struct executor_factory *factory)
 {
     const struct CMUnitTest tests[] = {
         ON(factory, options_that_every_kind_has_are_checked),
+        ON(factory, verdict_that_does_not_exist_rejects),
         ON(factory, options_of_size_are_checked),
         ON(factory, options_of_threads_are_checked),
         ON(factory, options_of_resize_are_checked),
