@@ -49,6 +49,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/atomic.h"
 #include "base/compiler.h"
 
 _Static_assert(sizeof(void *) == sizeof(uint64_t), "a hint travels in a pointer of the ring");
@@ -117,7 +118,7 @@ void weir__queue_destroy(struct weir__queue *queue)
         queue->retired = older;
     }
     free(queue->spare);
-    free(atomic_load_explicit(&queue->current, memory_order_relaxed)); /* no other thread is left */
+    free(weir__load_relaxed(&queue->current)); /* no other thread is left */
     free(queue);
 }
 
@@ -140,7 +141,7 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
     }
     to->scanned = ck_pr_load_uint(&to->ck.c_head);
     /* release [Q1]: the entries of `to` are visible to whoever sees it current */
-    atomic_store_explicit(&queue->current, to, memory_order_release);
+    weir__store_release(&queue->current, to);
     void *stale;
     while (ck_ring_dequeue_spmc(&from->ck, from->entries, &stale))
         ;
@@ -150,7 +151,7 @@ bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
 {
     void *value = (void *)(uintptr_t)hint;
     /* relaxed: only holders of the producers' lock change it */
-    struct ring *ring = atomic_load_explicit(&queue->current, memory_order_relaxed);
+    struct ring *ring = weir__load_relaxed(&queue->current);
     if (WEIR__LIKELY(ck_ring_enqueue_spmc(&ring->ck, ring->entries, value)))
         return true;
     struct ring *next = queue->spare;
@@ -169,7 +170,7 @@ bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room)
         free(second);
         return false;
     }
-    struct ring *old = atomic_load_explicit(&queue->current, memory_order_relaxed); /* lock held */
+    struct ring *old = weir__load_relaxed(&queue->current); /* lock held */
     move(queue, old, first);
     /* A consumer may be looking at either for as long as it likes: they are kept until destroy. */
     old->older = queue->spare;
@@ -188,7 +189,7 @@ size_t weir__queue_room(const struct weir__queue *queue)
 bool weir__queue_oldest_locked(struct weir__queue *queue, uint64_t *hint)
 {
     const struct weir__queue_truth *truth = &queue->truth;
-    struct ring *ring = atomic_load_explicit(&queue->current, memory_order_relaxed); /* lock held */
+    struct ring *ring = weir__load_relaxed(&queue->current); /* lock held */
     unsigned mask = ring->size - 1, tail = ring->ck.p_tail;
     unsigned i = ck_pr_load_uint(&ring->ck.c_head);
     if ((int)(ring->scanned - i) > 0) /* what is stale stays so: nothing is looked at twice */
@@ -205,14 +206,14 @@ bool weir__queue_oldest_locked(struct weir__queue *queue, uint64_t *hint)
 bool weir__queue_pop(struct weir__queue *queue, uint64_t *hint)
 {
     /* acquire [Q1] */
-    struct ring *ring = atomic_load_explicit(&queue->current, memory_order_acquire);
+    struct ring *ring = weir__load_acquire(&queue->current);
     for (;;) {
         void *value;
         if (ck_ring_dequeue_spmc(&ring->ck, ring->entries, &value)) {
             *hint = (uint64_t)(uintptr_t)value;
             return true;
         }
-        struct ring *now = atomic_load_explicit(&queue->current, memory_order_acquire); /* [Q1] */
+        struct ring *now = weir__load_acquire(&queue->current); /* [Q1] */
         if (now == ring)
             return false;
         ring = now;
@@ -222,6 +223,6 @@ bool weir__queue_pop(struct weir__queue *queue, uint64_t *hint)
 bool weir__queue_seems_empty(struct weir__queue *queue)
 {
     /* relaxed would do for the guess; acquire [Q1] because the ring is looked into */
-    struct ring *ring = atomic_load_explicit(&queue->current, memory_order_acquire);
+    struct ring *ring = weir__load_acquire(&queue->current);
     return ck_ring_size(&ring->ck) == 0;
 }

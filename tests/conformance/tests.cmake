@@ -34,6 +34,6 @@ add_library(weir_conformance STATIC EXCLUDE_FROM_ALL
     conformance/suite_wait_any.c)
 weir_test_target(weir_conformance)
 
-weir_add_test(conformance/inline.c LIBRARIES weir_conformance TIMEOUT 60)
-weir_add_test(conformance/thread.c LIBRARIES weir_conformance TIMEOUT 120)
-weir_add_test(conformance/dynamic.c LIBRARIES weir_conformance TIMEOUT 120)
+weir_add_test(conformance/inline.c LIBRARIES weir_conformance TIMEOUT 240)
+weir_add_test(conformance/thread.c LIBRARIES weir_conformance TIMEOUT 360)
+weir_add_test(conformance/dynamic.c LIBRARIES weir_conformance TIMEOUT 360)

@@ -35,7 +35,7 @@ function(weir_add_schedule_test file)
     weir_add_test(${file}
         SOURCES ${arg_SOURCES} support/scheduler.c support/scheduler_memory.c
         LIBRARIES weir_stepped
-        TIMEOUT 60
+        TIMEOUT 180
         WRAP weir__futex_wait weir__futex_wake weir__slab_host pthread_create pthread_join pthread_tryjoin_np
              clock_gettime malloc calloc aligned_alloc free)
 endfunction()

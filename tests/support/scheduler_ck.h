@@ -1,10 +1,10 @@
 /* Included before anything else where the queue is built for schedules: a step before every load,
- * store and compare-and-swap of Concurrency Kit's ring, and of the queue's own pointer. */
+ * store and compare-and-swap of Concurrency Kit's ring. (The queue's own pointer has one already, see
+ * base/atomic.h.) */
 #ifndef WEIR_TESTS_SUPPORT_SCHEDULER_CK_H
 #define WEIR_TESTS_SUPPORT_SCHEDULER_CK_H
 
 #include <ck_pr.h>
-#include <stdatomic.h>
 
 void weir__step(void);
 
@@ -18,12 +18,5 @@ void weir__step(void);
 
 #define ck_pr_cas_uint_value(target, old, new, value)                                              \
     (weir__step(), (ck_pr_cas_uint_value)((target), (old), (new), (value)))
-
-#undef atomic_store_explicit
-#define atomic_store_explicit(target, value, order)                                                \
-    (weir__step(), __atomic_store_n((target), (value), __ATOMIC_SEQ_CST))
-#undef atomic_load_explicit
-#define atomic_load_explicit(source, order)                                                        \
-    (weir__step(), __atomic_load_n((source), __ATOMIC_SEQ_CST))
 
 #endif

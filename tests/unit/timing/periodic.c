@@ -31,7 +31,7 @@ static int set_up(void **state)
     (void)state;
     journal = journal_create();
     worker = NULL;
-    return weir_test_clock_create(&test_clock, 0);
+    return weir_test_clock_create(&test_clock, 0) == WEIR_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
