@@ -23,6 +23,17 @@ static void catch_up(struct weir_future *future, const struct weir_future *other
         weir__future_claim(future, WEIR__RUNNING);
 }
 
+/* The other one cannot be cancelled: it runs, is held, or has ended and this is about to. With the
+ * request in the word the canceller does not ask again while it is still pending. */
+static void leave_request(struct weir_promise *promise, const struct weir_future *other)
+{
+    struct weir_future *future = promise->future;
+    weir__lock_take(&future->lock);
+    if (promise->phase == WEIR__HELD || promise->other == other)
+        weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED); /* [F5] */
+    weir__lock_release(&future->lock);
+}
+
 static bool cancel_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
@@ -40,8 +51,10 @@ static bool cancel_promised(void *owner, struct weir_future *future)
     if (!other)
         return claimed;
     bool cancelled = weir_future_cancel(other);
-    if (!cancelled)
+    if (!cancelled) {
         catch_up(future, other);
+        leave_request(promise, other);
+    }
     weir_future_unref(other);
     return cancelled;
 }
