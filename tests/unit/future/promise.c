@@ -277,6 +277,28 @@ static void cancellation_of_a_follower_reaches_a_held_promise(void **state)
     weir_promise_destroy(behind);
 }
 
+static void promises_cannot_follow_each_other_in_a_circle(void **state)
+{
+    struct fixture *f = *state;
+    weir_promise *promises[3] = { f->promise };
+    weir_future *futures[3] = { f->future };
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            assert_status(weir_promise_create(f->pool, NULL, &promises[i], &futures[i]), WEIR_OK);
+        assert_status(weir_promise_hold(promises[i]), WEIR_OK);
+    }
+    assert_status(weir_promise_follow(promises[1], futures[0]), WEIR_OK);
+    assert_status(weir_promise_follow(promises[0], futures[1]), WEIR_EDEADLOCK);
+    assert_status(weir_promise_follow(promises[2], futures[1]), WEIR_OK);
+    assert_status(weir_promise_follow(promises[0], futures[2]), WEIR_EDEADLOCK);
+    assert_int_equal(weir_future_state(futures[2]), WEIR_PENDING);
+    assert_status(weir_promise_return(promises[0], NULL, 0), WEIR_OK); /* it is held as before */
+    for (int i = 1; i < 3; i++) {
+        assert_status(end_and_unref(futures[i]), WEIR_OK);
+        weir_promise_destroy(promises[i]);
+    }
+}
+
 struct nested {
     weir_future *future;
     weir_status waited;
@@ -434,6 +456,7 @@ int main(void)
         test(cancellation_of_a_held_promise_is_passed_on),
         test(follower_of_what_has_just_expired_can_be_asked_to_stop),
         test(cancellation_of_a_follower_reaches_a_held_promise),
+        test(promises_cannot_follow_each_other_in_a_circle),
         test(worker_that_waits_for_a_follower_runs_the_other),
         test(worker_that_waits_already_runs_the_other_when_it_comes),
         test(promises_and_tasks_can_be_waited_for_together),
