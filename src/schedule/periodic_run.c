@@ -197,6 +197,9 @@ void weir__run_submit(struct weir__work *work)
     };
     weir_future *future;
     if (weir_submit_with(worker->executor, &submission, &future) == WEIR_OK) {
+        pthread_mutex_lock(&worker->mutex);
+        weir__periodic_fly_locked(work, future);
+        pthread_mutex_unlock(&worker->mutex);
         weir_future_on_done(future, ended, work); /* its first callback: cannot fail */
         weir_future_unref(future);
         return;

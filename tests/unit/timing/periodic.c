@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "support/check.h"
 #include "support/child.h"
@@ -715,6 +716,59 @@ static void forked_child_is_told_so(void **state)
     assert_int_equal(run_in_child(use_in_child, NULL), 0);
 }
 
+static struct gate *closer_gate;
+static weir_status closer_waited;
+
+static weir_status close_worker(weir_task *task, void *arg)
+{
+    gate_task(task, closer_gate);
+    if (!arg)
+        weir_periodic_stop(worker);
+    closer_waited = weir_periodic_wait(worker, WATCHDOG_NS);
+    return WEIR_OK;
+}
+
+static void *stop_soon(void *data)
+{
+    usleep(20000); /* the other one waits by then, most likely */
+    weir_periodic_stop(worker);
+    return data;
+}
+
+static void only_worker_of_a_pool_can_wait_for_runs_in_its_backlog(void **state)
+{
+    (void)state;
+    for (int stop_elsewhere = 0; stop_elsewhere < 2; stop_elsewhere++) {
+        weir_executor *executor;
+        assert_status(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }),
+                      WEIR_OK);
+        make(&(weir_periodic_worker_options){ .executor = executor });
+        uint64_t id = add(&(weir_periodic){ .fn = tick, .spacing_ns = S });
+        closer_gate = gate_create();
+        closer_waited = WEIR_EPENDING;
+        assert_status(weir_periodic_start(worker), WEIR_OK);
+        weir_future *future =
+            submit_ok(executor, close_worker, stop_elsewhere ? &id : NULL, 0);
+        assert_true(gate_wait_entered(closer_gate, 1));
+        assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
+        assert_status(weir_test_clock_wait_asleep(test_clock, WATCHDOG_NS), WEIR_OK);
+        assert_int_equal(weir_executor_backlog(executor), 1);
+        pthread_t thread;
+        if (stop_elsewhere)
+            assert_int_equal(pthread_create(&thread, NULL, stop_soon, NULL), 0);
+        gate_open(closer_gate);
+        assert_status(end_and_unref(future), WEIR_OK);
+        assert_status(closer_waited, WEIR_OK);
+        if (stop_elsewhere)
+            pthread_join(thread, NULL);
+        assert_int_equal(watch(id).runs, 1);
+        weir_periodic_worker_destroy(worker);
+        worker = NULL;
+        weir_executor_destroy(executor);
+        gate_destroy(closer_gate);
+    }
+}
+
 static void starting_wrongly_is_refused(void **state)
 {
     (void)state;
@@ -812,6 +866,7 @@ int main(void)
         test(stops_in_flight_lose_no_run_and_snapshots_add_up),
         test(table_has_the_chosen_columns),
         test(forked_child_is_told_so),
+        test(only_worker_of_a_pool_can_wait_for_runs_in_its_backlog),
         test(starting_wrongly_is_refused),
         test(bad_arguments_are_refused),
     };
