@@ -769,6 +769,30 @@ static void only_worker_of_a_pool_can_wait_for_runs_in_its_backlog(void **state)
     }
 }
 
+static void run_in_the_backlog_still_runs_after_stop_and_removal(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    struct gate *parked = gate_create();
+    assert_status(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }),
+                  WEIR_OK);
+    assert_status(weir_submit(executor, gate_task, parked, 0, NULL), WEIR_OK);
+    assert_true(gate_wait_entered(parked, 1));
+    make(&(weir_periodic_worker_options){ .executor = executor });
+    uint64_t id = add(&(weir_periodic){ .fn = tick, .spacing_ns = S, .run_immediately = true });
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    assert_status(weir_test_clock_wait_asleep(test_clock, WATCHDOG_NS), WEIR_OK);
+    assert_status(weir_periodic_stop(worker), WEIR_OK);
+    assert_status(weir_periodic_remove(worker, id), WEIR_OK);
+    gate_open(parked);
+    assert_status(weir_periodic_wait(worker, WATCHDOG_NS), WEIR_OK);
+    assert_ran_at(1, (uint32_t[]){ 0 });
+    weir_periodic_worker_destroy(worker);
+    worker = NULL;
+    weir_executor_destroy(executor);
+    gate_destroy(parked);
+}
+
 static void starting_wrongly_is_refused(void **state)
 {
     (void)state;
@@ -867,6 +891,7 @@ int main(void)
         test(table_has_the_chosen_columns),
         test(forked_child_is_told_so),
         test(only_worker_of_a_pool_can_wait_for_runs_in_its_backlog),
+        test(run_in_the_backlog_still_runs_after_stop_and_removal),
         test(starting_wrongly_is_refused),
         test(bad_arguments_are_refused),
     };
