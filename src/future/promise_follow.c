@@ -61,12 +61,31 @@ static bool cancel_promised(void *owner, struct weir_future *future)
     return cancelled;
 }
 
+void weir__promise_submits_here(struct weir_promise *promise)
+{
+    weir__lock_take(&promise->future->lock);
+    promise->has_submitter = true;
+    promise->submitter = pthread_self();
+    weir__lock_release(&promise->future->lock);
+}
+
+/* Whether the caller is on top of the submission that the future waits for. */
+static bool is_submitted_here(struct weir_future *future)
+{
+    const struct weir_promise *promise = weir__promise_of(future);
+    weir__lock_take(&future->lock);
+    bool here = promise->phase == WEIR__HELD && promise->has_submitter &&
+                pthread_equal(promise->submitter, pthread_self()) && !weir__future_ended(future);
+    weir__lock_release(&future->lock);
+    return here;
+}
+
 static enum weir__help help_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
     struct weir_future *other = other_of(future);
     if (!other)
-        return WEIR__HELP_NO;
+        return is_submitted_here(future) ? WEIR__HELP_DEADLOCK : WEIR__HELP_NO;
     enum weir__help help = weir__future_ended(other) ? WEIR__HELP_RAN : weir__help_along(other);
     weir_future_unref(other);
     /* It may have been ended by another thread, which is about to end this one too. */

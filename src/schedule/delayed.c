@@ -31,6 +31,7 @@
 
 #include "base/compiler.h"
 #include "base/options.h"
+#include "future/promise_impl.h"
 #include "schedule/scheduler_impl.h"
 
 void weir__delayed_link_locked(weir_scheduler *scheduler, struct weir__delayed *task)
@@ -152,6 +153,7 @@ static void count_lateness(struct weir__delayed *task)
 static void submit_held(struct weir__delayed *task)
 {
     weir_future *inner;
+    weir__promise_submits_here(task->promise); /* if it runs right here, it cannot wait for itself */
     weir_status status = weir_submit_with(task->scheduler->executor, &task->submission, &inner);
     if (status == WEIR_OK) {
         count_lateness(task); /* before follow, which may end it */

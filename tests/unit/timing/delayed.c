@@ -416,6 +416,40 @@ static void *close_cancelling(void *data)
     return NULL;
 }
 
+struct own {
+    weir_future *future;
+    weir_status waited, waited_for_all;
+};
+
+static weir_status wait_for_own(weir_task *task, void *arg)
+{
+    struct own *own = arg;
+    (void)task;
+    own->waited = weir_future_wait(own->future, WATCHDOG_NS);
+    own->waited_for_all = weir_wait_all(&own->future, 1, WATCHDOG_NS, NULL);
+    return WEIR_OK;
+}
+
+static void task_in_the_own_thread_cannot_wait_for_its_own_future(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    weir_scheduler *scheduler;
+    struct own own = { .future = NULL };
+    assert_status(weir_inline_executor_create(&executor, NULL), WEIR_OK);
+    assert_status(weir_scheduler_create(&scheduler, executor,
+                                        &(weir_scheduler_options){ .clock = fixture.clock }),
+                  WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 1, wait_for_own, &own, 0, &own.future),
+                  WEIR_OK);
+    run_for(1);
+    assert_status(end_and_unref(own.future), WEIR_OK);
+    assert_status(own.waited, WEIR_EDEADLOCK);
+    assert_status(own.waited_for_all, WEIR_EDEADLOCK);
+    weir_scheduler_destroy(scheduler);
+    weir_executor_destroy(executor);
+}
+
 static void two_shutdowns_at_once_tell_all_that_runs(void **state)
 {
     (void)state;
@@ -705,6 +739,7 @@ int main(void)
         test(draining_shutdown_runs_each_task_at_its_time),
         test(cancelling_shutdown_cancels_all_the_head_too),
         test(cancelling_shutdown_reaches_the_backlog_and_spares_what_runs),
+        test(task_in_the_own_thread_cannot_wait_for_its_own_future),
         test(two_shutdowns_at_once_tell_all_that_runs),
         test(shutdown_cancels_at_its_timeout_if_told_to),
         test(submission_after_shutdown_is_refused),
