@@ -15,6 +15,10 @@
  *  A callback that returns WEIR_NEVER_AGAIN is not run again; that run counts as a success. Any other
  *  status but WEIR_OK, and weir_task_fail(), is a failure, and it runs again at its next time.
  *
+ *  A callback that ends its thread (pthread_exit()) has failed, with the code ECANCELED. If that was
+ *  the worker's own thread (without an executor, or with one that runs tasks in their submitter), the
+ *  worker stops.
+ *
  *  Callbacks that are due at the same time are submitted in the order in which they were added. If the
  *  executor refuses one (or takes it and ends it unrun), it is tried again after a random while.
  *

@@ -69,7 +69,12 @@ void weir__run_submit(struct weir__work *work);
 /* Whether the calling thread is inside a callback of this worker. */
 bool weir__run_is_inside(const weir_periodic_worker *worker);
 
-/* periodic_loop.c. All require the mutex. */
+/* periodic_loop.c */
+
+/* Run the loop until the worker has stopped. Requires: the loop's thread; no lock. */
+void weir__periodic_loop(weir_periodic_worker *worker);
+
+/* The same. All require the mutex. */
 
 /* Put it into the heap, with its first time. */
 void weir__periodic_schedule_first_locked(struct weir__work *work, int64_t now_ns);

@@ -127,7 +127,7 @@ static void fire_locked(struct weir__work *work, int64_t now_ns)
     pthread_mutex_lock(&worker->mutex);
 }
 
-static void loop(weir_periodic_worker *worker)
+void weir__periodic_loop(weir_periodic_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
     for (;;) {
@@ -159,7 +159,7 @@ static void *loop_in_thread(void *argument)
     weir__thread_name(worker->name, 0);
     pthread_mutex_lock(&worker->mutex); /* start() has written down which thread we are */
     pthread_mutex_unlock(&worker->mutex);
-    loop(worker);
+    weir__periodic_loop(worker);
     return NULL;
 }
 
@@ -227,6 +227,6 @@ weir_status weir_periodic_run(weir_periodic_worker *worker)
     }
     pthread_mutex_unlock(&worker->mutex);
     if (status == WEIR_OK)
-        loop(worker);
+        weir__periodic_loop(worker);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Delayed submission on a test clock, over a thread executor and over an inline one. */
 #include "weir/delayed.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -450,6 +451,42 @@ static void task_in_the_own_thread_cannot_wait_for_its_own_future(void **state)
     weir_executor_destroy(executor);
 }
 
+static weir_status end_thread(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    pthread_exit(NULL);
+}
+
+static void task_that_ends_the_own_thread_leaves_nobody_waiting(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    weir_scheduler *scheduler;
+    weir_future *ending, *pending;
+    assert_status(weir_inline_executor_create(&executor, NULL), WEIR_OK);
+    assert_status(weir_scheduler_create(&scheduler, executor,
+                                        &(weir_scheduler_options){ .clock = fixture.clock }),
+                  WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 2, noop_task, NULL, 0, &pending), WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 1, end_thread, NULL, 0, &ending), WEIR_OK);
+    run_for(1);
+    assert_status(end_of(ending), WEIR_EFAILED);
+    assert_int_equal(weir_future_error(ending, NULL), ECANCELED);
+    assert_status(end_and_unref(pending), WEIR_EBROKEN);
+    weir_future_unref(ending);
+    assert_status(weir_scheduler_submit_after(scheduler, 1, noop_task, NULL, 0, NULL),
+                  WEIR_ESHUTDOWN);
+    assert_status(weir_scheduler_shutdown(scheduler, NULL), WEIR_OK);
+    weir_scheduler_counts counts;
+    assert_status(weir_scheduler_stats(scheduler, &counts), WEIR_OK);
+    assert_int_equal(counts.ended, 1);
+    assert_int_equal(counts.refused, 1);
+    assert_int_equal(counts.in_flight, 0);
+    weir_scheduler_destroy(scheduler);
+    weir_executor_destroy(executor);
+}
+
 static void two_shutdowns_at_once_tell_all_that_runs(void **state)
 {
     (void)state;
@@ -740,6 +777,7 @@ int main(void)
         test(cancelling_shutdown_cancels_all_the_head_too),
         test(cancelling_shutdown_reaches_the_backlog_and_spares_what_runs),
         test(task_in_the_own_thread_cannot_wait_for_its_own_future),
+        test(task_that_ends_the_own_thread_leaves_nobody_waiting),
         test(two_shutdowns_at_once_tell_all_that_runs),
         test(shutdown_cancels_at_its_timeout_if_told_to),
         test(submission_after_shutdown_is_refused),

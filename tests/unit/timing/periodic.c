@@ -1,6 +1,7 @@
 /* Periodic workers on a test clock. Callbacks take their time by moving the clock. */
 #include "weir/periodic.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -793,6 +794,33 @@ static void run_in_the_backlog_still_runs_after_stop_and_removal(void **state)
     gate_destroy(parked);
 }
 
+static weir_status end_thread(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    pthread_exit(NULL);
+}
+
+static void note_code(const weir_periodic_failure *failure, void *data)
+{
+    *(int *)data = failure->code;
+}
+
+static void callback_that_ends_the_own_thread_stops_the_worker(void **state)
+{
+    (void)state;
+    int code = 0;
+    make(&(weir_periodic_worker_options){ .on_failure = note_code, .failure_data = &code });
+    uint64_t id = add(&(weir_periodic){ .fn = end_thread, .spacing_ns = S });
+    uint64_t other = add(&(weir_periodic){ .fn = tick, .spacing_ns = 2 * S });
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
+    assert_status(weir_periodic_wait(worker, WATCHDOG_NS), WEIR_OK);
+    assert_int_equal(watch(id).failures, 1);
+    assert_int_equal(code, ECANCELED);
+    assert_int_equal(watch(other).runs, 0);
+}
+
 static void starting_wrongly_is_refused(void **state)
 {
     (void)state;
@@ -892,6 +920,7 @@ int main(void)
         test(forked_child_is_told_so),
         test(only_worker_of_a_pool_can_wait_for_runs_in_its_backlog),
         test(run_in_the_backlog_still_runs_after_stop_and_removal),
+        test(callback_that_ends_the_own_thread_stops_the_worker),
         test(starting_wrongly_is_refused),
         test(bad_arguments_are_refused),
     };
