@@ -53,7 +53,10 @@ typedef struct weir_scheduler_options {
  *
  *  The thread submits, so what a submission may do it does there: a policy that makes submitters
  *  wait holds up everything that comes due meanwhile, and under WEIR_RUN_IN_CALLER, or with an inline
- *  executor, tasks run in it, one after another.
+ *  executor, tasks run in it, one after another. Such a task gets WEIR_EDEADLOCK if it waits for its
+ *  own future, as anywhere. While it runs nothing else comes due: it must not wait for what has not.
+ *  If it ends the thread (pthread_exit()), it has failed with the code ECANCELED, and the scheduler is
+ *  closed: what is pending ends WEIR_EBROKEN.
  *
  *  @param out       receives it; to be given to weir_scheduler_destroy(). Untouched on failure.
  *  @param executor  where tasks go; borrowed until destroy.

@@ -15,6 +15,10 @@
  *  A callback that returns WEIR_NEVER_AGAIN is not run again; that run counts as a success. Any other
  *  status but WEIR_OK, and weir_task_fail(), is a failure, and it runs again at its next time.
  *
+ *  A callback that ends its thread (pthread_exit()) has failed, with the code ECANCELED. If that was
+ *  the worker's own thread (without an executor, or with one that runs tasks in their submitter), the
+ *  worker stops.
+ *
  *  Callbacks that are due at the same time are submitted in the order in which they were added. If the
  *  executor refuses one (or takes it and ends it unrun), it is tried again after a random while.
  *
@@ -135,7 +139,8 @@ static inline weir_status weir_periodic_add(weir_periodic_worker *worker,
     return weir_periodic_add_sized(worker, periodic, sizeof *periodic, id);
 }
 
-/** Remove a callback and its watcher. A run under way ends as usual; no further one starts.
+/** Remove a callback and its watcher. No further run is submitted. One that was submitted before ends
+ *  as usual; it may not have started yet, and still does so.
  *
  *  @return WEIR_OK | WEIR_EINVAL: NULL, or no such callback (any more) | WEIR_EFORKED
  *  @threads any, the callback itself too. @blocks never. @since 0.1 */
@@ -159,14 +164,16 @@ WEIR_API weir_status weir_periodic_start(weir_periodic_worker *worker);
  *  @threads any. @blocks until it has stopped. @since 0.1 */
 WEIR_API weir_status weir_periodic_run(weir_periodic_worker *worker);
 
-/** Ask a worker to stop: no further run starts from now on; those under way end as usual, and count.
- *  A worker that was not started is stopped at once. Idempotent.
+/** Ask a worker to stop: no further run is submitted from now on. Those that were submitted before
+ *  still run, also if the executor has not started them yet, and count. A worker that was not started
+ *  is stopped at once. Idempotent.
  *
  *  @return WEIR_OK | WEIR_EINVAL (NULL) | WEIR_EFORKED
  *  @threads any, callbacks too. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_periodic_stop(weir_periodic_worker *worker);
 
-/** Wait until a worker has stopped, and every run has ended. Does not ask it to.
+/** Wait until a worker has stopped, and every run has ended. Does not ask it to. Once it is stopping,
+ *  a worker of the executor that waits here runs what is left itself, as in weir_wait_all().
  *
  *  @param worker      the worker.
  *  @param timeout_ns  of real time, whatever the clock; 0 looks, WEIR_FOREVER waits without end.

@@ -81,8 +81,10 @@ WEIR_API weir_status weir_promise_hold(weir_promise *promise);
  *
  *  @param promise  held, see weir_promise_hold(). It may be destroyed right after.
  *  @param future   the other one; a reference is taken.
- *  @return WEIR_OK | WEIR_EINVAL: NULL, or the promise is not held | WEIR_ENOMEM (not if nobody else
- *          gave the other future a callback): the promise is held as before | WEIR_EFORKED
+ *  @return WEIR_OK | WEIR_EINVAL: NULL, its own future, or the promise is not held | WEIR_EDEADLOCK:
+ *          the other future follows this one, directly or by way of others: the promise is held as
+ *          before | WEIR_ENOMEM (not if nobody else gave the other future a callback): likewise |
+ *          WEIR_EFORKED
  *  @threads one at a time for each promise. @blocks never; callbacks run here if the other
  *  one has ended already. @since 0.1 */
 WEIR_API weir_status weir_promise_follow(weir_promise *promise, weir_future *future);

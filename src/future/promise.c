@@ -83,7 +83,7 @@ weir_status weir_promise_create(weir_promise_pool *pool, const char *name, weir_
     slot->error = 0;
     if (name)
         weir__future_set_name(slot, name);
-    *weir__promise_of(slot) = (struct weir_promise){ slot, NULL, WEIR__PROMISED };
+    *weir__promise_of(slot) = (struct weir_promise){ .future = slot, .phase = WEIR__PROMISED };
     weir__future_publish(slot, 3); /* the end, the promise, the future */
     *promise = weir__promise_of(slot);
     *future = slot;

@@ -1,5 +1,7 @@
 /* A promised future while others look at it, and while it follows another one. The protocol is told
  * in promise.c. */
+#include <pthread.h>
+
 #include "base/atomic.h"
 #include "future/gather.h"
 #include "future/promise_impl.h"
@@ -23,6 +25,17 @@ static void catch_up(struct weir_future *future, const struct weir_future *other
         weir__future_claim(future, WEIR__RUNNING);
 }
 
+/* The other one cannot be cancelled: it runs, is held, or has ended and this is about to. With the
+ * request in the word the canceller does not ask again while it is still pending. */
+static void leave_request(struct weir_promise *promise, const struct weir_future *other)
+{
+    struct weir_future *future = promise->future;
+    weir__lock_take(&future->lock);
+    if (promise->phase == WEIR__HELD || promise->other == other)
+        weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED); /* [F5] */
+    weir__lock_release(&future->lock);
+}
+
 static bool cancel_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
@@ -40,10 +53,31 @@ static bool cancel_promised(void *owner, struct weir_future *future)
     if (!other)
         return claimed;
     bool cancelled = weir_future_cancel(other);
-    if (!cancelled)
+    if (!cancelled) {
         catch_up(future, other);
+        leave_request(promise, other);
+    }
     weir_future_unref(other);
     return cancelled;
+}
+
+void weir__promise_submits_here(struct weir_promise *promise)
+{
+    weir__lock_take(&promise->future->lock);
+    promise->has_submitter = true;
+    promise->submitter = pthread_self();
+    weir__lock_release(&promise->future->lock);
+}
+
+/* Whether the caller is on top of the submission that the future waits for. */
+static bool is_submitted_here(struct weir_future *future)
+{
+    const struct weir_promise *promise = weir__promise_of(future);
+    weir__lock_take(&future->lock);
+    bool here = promise->phase == WEIR__HELD && promise->has_submitter &&
+                pthread_equal(promise->submitter, pthread_self()) && !weir__future_ended(future);
+    weir__lock_release(&future->lock);
+    return here;
 }
 
 static enum weir__help help_promised(void *owner, struct weir_future *future)
@@ -51,7 +85,7 @@ static enum weir__help help_promised(void *owner, struct weir_future *future)
     (void)owner;
     struct weir_future *other = other_of(future);
     if (!other)
-        return WEIR__HELP_NO;
+        return is_submitted_here(future) ? WEIR__HELP_DEADLOCK : WEIR__HELP_NO;
     enum weir__help help = weir__future_ended(other) ? WEIR__HELP_RAN : weir__help_along(other);
     weir_future_unref(other);
     /* It may have been ended by another thread, which is about to end this one too. */
@@ -116,10 +150,27 @@ static void end_alike(weir_future *other, void *data)
     weir_future_unref(future); /* until here the promise had to live */
 }
 
-weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
+static bool is_promised(const struct weir_future *future)
 {
-    if (!promise || !other || other == promise->future)
-        return WEIR_EINVAL;
+    return weir__slab_host(future->slab) == &weir__promise_host;
+}
+
+/* Whether what a future follows, directly or by way of others, is target. */
+static bool leads_to(struct weir_future *future, const struct weir_future *target)
+{
+    weir_future_ref(future);
+    while (future && future != target) {
+        struct weir_future *next = is_promised(future) ? other_of(future) : NULL;
+        weir_future_unref(future);
+        future = next;
+    }
+    weir_future_unref(future);
+    return future != NULL;
+}
+
+/* HELD -> FOLLOWING. *cancel: somebody asked for it. WEIR_OK | WEIR_EINVAL */
+static weir_status link_to(struct weir_promise *promise, struct weir_future *other, bool *cancel)
+{
     struct weir_future *future = promise->future;
     weir__lock_take(&future->lock);
     bool held = promise->phase == WEIR__HELD && !weir__future_ended(future);
@@ -128,13 +179,39 @@ weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
         promise->phase = WEIR__FOLLOWING;
     }
     /* acquire [F5]: the request, if there is one */
-    bool cancel = weir__load_acquire(&future->word) & WEIR__CANCEL_REQUESTED;
+    *cancel = weir__load_acquire(&future->word) & WEIR__CANCEL_REQUESTED;
     weir__lock_release(&future->lock);
-    if (!held)
+    return held ? WEIR_OK : WEIR_EINVAL;
+}
+
+/* The same, unless it would close a circle. All links of a circle lead to promised futures: they are
+ * made one at a time, so that the one that would close it sees all others. */
+static weir_status link_to_promised(struct weir_promise *promise, struct weir_future *other,
+                                    bool *cancel)
+{
+    static pthread_mutex_t linking = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&linking);
+    weir_status status = leads_to(other, promise->future) ? WEIR_EDEADLOCK
+                                                          : link_to(promise, other, cancel);
+    pthread_mutex_unlock(&linking);
+    return status;
+}
+
+weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
+{
+    if (!promise || !other || other == promise->future)
         return WEIR_EINVAL;
+    struct weir_future *future = promise->future;
+    if (weir__future_forked(future))
+        return WEIR_EFORKED; /* the locks may have been held at the fork */
+    bool cancel;
+    weir_status status = is_promised(other) ? link_to_promised(promise, other, &cancel)
+                                            : link_to(promise, other, &cancel);
+    if (status != WEIR_OK)
+        return status;
     weir_future_ref(future); /* for end_alike */
     weir_future_ref(other);  /* for the cancellation below */
-    weir_status status = weir_future_on_done(other, end_alike, promise);
+    status = weir_future_on_done(other, end_alike, promise);
     if (status != WEIR_OK) {
         weir__lock_take(&future->lock);
         promise->phase = WEIR__HELD;

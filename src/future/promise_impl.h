@@ -2,6 +2,8 @@
 #ifndef WEIR_FUTURE_PROMISE_IMPL_H
 #define WEIR_FUTURE_PROMISE_IMPL_H
 
+#include <pthread.h>
+
 #include "future/future_impl.h"
 #include "weir/promise.h"
 
@@ -17,6 +19,8 @@ struct weir_promise {
     struct weir_future *future; /* immutable */
     struct weir_future *other;  /* protected by: the future's lock; referenced, or NULL */
     enum weir__phase phase;     /* protected by: the future's lock */
+    bool has_submitter;         /* likewise; a wait in the following thread cannot end while held */
+    pthread_t submitter;        /* likewise */
 };
 
 static inline struct weir_promise *weir__promise_of(struct weir_future *future)
@@ -26,6 +30,10 @@ static inline struct weir_promise *weir__promise_of(struct weir_future *future)
 
 /* promise_follow.c: what cancel, help and the like mean for a promised future. */
 extern const struct weir__future_host weir__promise_host;
+
+/* promise_follow.c: the calling thread holds the promise, and submits what it is to follow: until then
+ * it cannot wait for the future. */
+void weir__promise_submits_here(struct weir_promise *promise);
 
 /* promise.c: code and message. Requires: the right to end it. */
 void weir__promise_store_error(struct weir_future *future, int code, const char *message);

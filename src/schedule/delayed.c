@@ -26,11 +26,13 @@
  * follow() has passed it on (future/promise.c).
  *
  * tests: unit.timing.delayed, conformance (suite schedule) */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/options.h"
+#include "future/promise_impl.h"
 #include "schedule/scheduler_impl.h"
 
 void weir__delayed_link_locked(weir_scheduler *scheduler, struct weir__delayed *task)
@@ -152,6 +154,7 @@ static void count_lateness(struct weir__delayed *task)
 static void submit_held(struct weir__delayed *task)
 {
     weir_future *inner;
+    weir__promise_submits_here(task->promise); /* if it runs right here, it cannot wait for itself */
     weir_status status = weir_submit_with(task->scheduler->executor, &task->submission, &inner);
     if (status == WEIR_OK) {
         count_lateness(task); /* before follow, which may end it */
@@ -165,11 +168,10 @@ static void submit_held(struct weir__delayed *task)
     weir_promise_fail(task->promise, end, 0, NULL);
 }
 
-void weir__delayed_dispatch(struct weir__delayed *task)
+/* The scheduler is through with it. */
+static void hand_over(struct weir__delayed *task)
 {
     weir_scheduler *scheduler = task->scheduler;
-    if (weir_promise_hold(task->promise) == WEIR_OK) /* else it was cancelled just now */
-        submit_held(task);
     pthread_mutex_lock(&scheduler->mutex);
     task->handed = true;
     bool last = give_up(task, 1);
@@ -180,6 +182,45 @@ void weir__delayed_dispatch(struct weir__delayed *task)
         return;
     free_task(task);
     forget(scheduler);
+}
+
+/* The thread is ending: nothing will come due any more. */
+static void break_pending(weir_scheduler *scheduler)
+{
+    const struct weir__heap_entry *first;
+    pthread_mutex_lock(&scheduler->mutex);
+    scheduler->closed = true;
+    while ((first = weir__heap_first(&scheduler->heap))) {
+        struct weir__delayed *task = WEIR__CONTAINER_OF(first->timer, struct weir__delayed, timer);
+        weir__delayed_pop_locked(scheduler, task);
+        pthread_mutex_unlock(&scheduler->mutex);
+        weir_promise_fail(task->promise, WEIR_EBROKEN, 0, NULL); /* unless it is just cancelled */
+        hand_over(task);
+        pthread_mutex_lock(&scheduler->mutex);
+    }
+    pthread_mutex_unlock(&scheduler->mutex);
+    weir__sleeper_retire(&scheduler->sleeper);
+}
+
+/* The task was run right here, and has ended the thread. */
+static void unwound(void *argument)
+{
+    struct weir__delayed *task = argument;
+    weir_scheduler *scheduler = task->scheduler;
+    if (!task->given) /* nobody else sets it */
+        count_lateness(task);
+    weir_promise_fail(task->promise, WEIR_EFAILED, ECANCELED, "the task ended its thread");
+    hand_over(task);
+    break_pending(scheduler);
+}
+
+void weir__delayed_dispatch(struct weir__delayed *task)
+{
+    pthread_cleanup_push(unwound, task);
+    if (weir_promise_hold(task->promise) == WEIR_OK) /* else it was cancelled just now */
+        submit_held(task);
+    pthread_cleanup_pop(0);
+    hand_over(task);
 }
 
 static bool is_allowed(const weir_submission *submission)

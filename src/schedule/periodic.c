@@ -9,6 +9,7 @@
 #include "schedule/periodic_impl.h"
 #include "schedule/strategy_impl.h"
 #include "weir/inline.h"
+#include "weir/wait.h"
 
 #define RETRY_LEAST_NS (900 * WEIR_MILLISECOND)
 #define RETRY_MOST_NS (1100 * WEIR_MILLISECOND)
@@ -80,10 +81,65 @@ weir_status weir_periodic_stop(weir_periodic_worker *worker)
         pthread_cond_broadcast(&worker->stopped);
     } else if (worker->state == WEIR__PERIODIC_RUNNING) {
         worker->state = WEIR__PERIODIC_STOPPING;
+        pthread_cond_broadcast(&worker->stopped); /* who waits can wait for the runs */
         weir__sleeper_wake(&worker->sleeper);
     }
     pthread_mutex_unlock(&worker->mutex);
     return WEIR_OK;
+}
+
+/* References to the futures of the runs that have not ended, once no more are to come; NULL if there
+ * are none, or no memory. Requires: the mutex. */
+static weir_future **collect_locked(const weir_periodic_worker *worker, size_t *count)
+{
+    bool stopping = worker->state == WEIR__PERIODIC_STOPPING && worker->flying;
+    weir_future **futures = stopping ? malloc(worker->under_way * sizeof(*futures)) : NULL;
+    *count = 0;
+    for (struct weir__work *work = worker->flying; futures && work; work = work->next)
+        if (weir_future_status(work->inner) == WEIR_EPENDING)
+            futures[(*count)++] = weir_future_ref(work->inner);
+    if (*count)
+        return futures;
+    free(futures);
+    return NULL;
+}
+
+static weir_status wait_for_runs(weir_future **futures, size_t count, int64_t deadline_ns)
+{
+    int64_t left_ns = WEIR_FOREVER;
+    if (deadline_ns != WEIR_FOREVER) {
+        left_ns = deadline_ns - weir__now_ns();
+        left_ns = left_ns > 0 ? left_ns : 0;
+    }
+    weir_status status = weir_wait_all(futures, count, left_ns, NULL);
+    for (size_t i = 0; i < count; i++)
+        weir_future_unref(futures[i]);
+    free(futures);
+    return status;
+}
+
+/* Runs that the executor has are waited for through their futures: a worker of the executor then runs
+ * them itself. All else is waited for by the condition. Requires: the mutex.
+ * WEIR_OK | WEIR_ETIMEDOUT | WEIR_EDEADLOCK: the caller is one of the runs. */
+static weir_status wait_locked(weir_periodic_worker *worker, int64_t deadline_ns)
+{
+    while (worker->state != WEIR__PERIODIC_STOPPED) {
+        size_t count;
+        weir_future **futures = collect_locked(worker, &count);
+        if (!futures) {
+            if (!weir__monitor_wait(&worker->stopped, &worker->mutex, deadline_ns))
+                break;
+            continue;
+        }
+        pthread_mutex_unlock(&worker->mutex);
+        weir_status status = wait_for_runs(futures, count, deadline_ns);
+        pthread_mutex_lock(&worker->mutex);
+        if (status == WEIR_EDEADLOCK)
+            return status;
+        if (status == WEIR_ETIMEDOUT)
+            break;
+    }
+    return worker->state == WEIR__PERIODIC_STOPPED ? WEIR_OK : WEIR_ETIMEDOUT;
 }
 
 weir_status weir_periodic_wait(weir_periodic_worker *worker, int64_t timeout_ns)
@@ -95,13 +151,10 @@ weir_status weir_periodic_wait(weir_periodic_worker *worker, int64_t timeout_ns)
     if (weir__run_is_inside(worker))
         return WEIR_EDEADLOCK;
     int64_t deadline_ns = weir__deadline_after(timeout_ns);
-    bool in_time = true;
     pthread_mutex_lock(&worker->mutex);
-    while (worker->state != WEIR__PERIODIC_STOPPED && in_time)
-        in_time = weir__monitor_wait(&worker->stopped, &worker->mutex, deadline_ns);
-    bool stopped = worker->state == WEIR__PERIODIC_STOPPED;
+    weir_status status = wait_locked(worker, deadline_ns);
     pthread_mutex_unlock(&worker->mutex);
-    return stopped ? WEIR_OK : WEIR_ETIMEDOUT;
+    return status;
 }
 
 /* Requires: stopped, and nobody else does it. */

@@ -31,6 +31,8 @@ struct weir__work {
     bool removed;         /* out of the table; freed when the run under way has ended */
     int64_t due_ns;       /* of the run that is due, or under way */
     int64_t submitted_ns; /* of the run under way */
+    weir_future *inner;   /* likewise, once the executor has it; NULL: not in the list of those */
+    struct weir__work *next, *previous; /* in that list */
     weir_watcher seen;    /* id, name, spacing: immutable; running: a run is under way */
     size_t arg_size;      /* immutable; of the following, for the executor */
     _Alignas(16) unsigned char arg[];
@@ -50,6 +52,7 @@ struct weir_periodic_worker {
     struct weir__work **works; /* in the order of their ids */
     size_t count, room;
     size_t under_way; /* runs */
+    struct weir__work *flying; /* those that the executor has */
     uint64_t next_id;
     uint64_t random;  /* state of the generator */
     pthread_t thread; /* the one that runs the loop, from start on */
@@ -66,13 +69,20 @@ void weir__run_submit(struct weir__work *work);
 /* Whether the calling thread is inside a callback of this worker. */
 bool weir__run_is_inside(const weir_periodic_worker *worker);
 
-/* periodic_loop.c. All require the mutex. */
+/* periodic_loop.c */
+
+/* Run the loop until the worker has stopped. Requires: the loop's thread; no lock. */
+void weir__periodic_loop(weir_periodic_worker *worker);
+
+/* The same. All require the mutex. */
 
 /* Put it into the heap, with its first time. */
 void weir__periodic_schedule_first_locked(struct weir__work *work, int64_t now_ns);
 /* A run has ended, or was refused: put it back into the heap, to be looked at at_ns (unless it is not
  * to run again). */
 void weir__periodic_rearm_locked(struct weir__work *work, int64_t due_ns, int64_t at_ns);
+/* The executor has a run, or had: keep its future for those who wait for the worker. */
+void weir__periodic_fly_locked(struct weir__work *work, weir_future *future);
 /* A random number, 0 to below 1. */
 double weir__periodic_chance_locked(weir_periodic_worker *worker);
 bool weir__periodic_is_active(const struct weir__work *work);

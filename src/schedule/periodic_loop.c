@@ -62,9 +62,37 @@ bool weir__periodic_is_active(const struct weir__work *work)
     }
 }
 
+void weir__periodic_fly_locked(struct weir__work *work, weir_future *future)
+{
+    weir_periodic_worker *worker = work->worker;
+    work->inner = weir_future_ref(future);
+    work->previous = NULL;
+    work->next = worker->flying;
+    if (work->next)
+        work->next->previous = work;
+    worker->flying = work;
+    if (worker->state == WEIR__PERIODIC_STOPPING)
+        pthread_cond_broadcast(&worker->stopped); /* one more that can be waited for */
+}
+
+static void land_locked(struct weir__work *work)
+{
+    if (!work->inner)
+        return;
+    if (work->next)
+        work->next->previous = work->previous;
+    if (work->previous)
+        work->previous->next = work->next;
+    else
+        work->worker->flying = work->next;
+    weir_future_unref(work->inner);
+    work->inner = NULL;
+}
+
 void weir__periodic_rearm_locked(struct weir__work *work, int64_t due_ns, int64_t at_ns)
 {
     weir_periodic_worker *worker = work->worker;
+    land_locked(work);
     work->seen.running = false;
     worker->under_way--;
     if (work->removed)
@@ -99,7 +127,7 @@ static void fire_locked(struct weir__work *work, int64_t now_ns)
     pthread_mutex_lock(&worker->mutex);
 }
 
-static void loop(weir_periodic_worker *worker)
+void weir__periodic_loop(weir_periodic_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
     for (;;) {
@@ -131,7 +159,7 @@ static void *loop_in_thread(void *argument)
     weir__thread_name(worker->name, 0);
     pthread_mutex_lock(&worker->mutex); /* start() has written down which thread we are */
     pthread_mutex_unlock(&worker->mutex);
-    loop(worker);
+    weir__periodic_loop(worker);
     return NULL;
 }
 
@@ -199,6 +227,6 @@ weir_status weir_periodic_run(weir_periodic_worker *worker)
     }
     pthread_mutex_unlock(&worker->mutex);
     if (status == WEIR_OK)
-        loop(worker);
+        weir__periodic_loop(worker);
     return status;
 }

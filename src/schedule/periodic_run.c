@@ -4,6 +4,7 @@
  * callback started and ended, and sends them back: as the result if it succeeded, in front of the
  * message if it failed. So a failure is a failure in the executor's statistics, and the whole thing
  * works wherever the executor runs it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,7 +114,8 @@ static void count_run_locked(struct weir__work *work, const struct times *times,
     seen->stop_requested |= times->never_again;
 }
 
-static void report_failure(struct weir__work *work, const weir_future *future, const char *message)
+static void report_failure(struct weir__work *work, weir_status status, int code,
+                           const char *message)
 {
     weir_periodic_worker *worker = work->worker;
     if (!worker->options.on_failure)
@@ -122,8 +124,8 @@ static void report_failure(struct weir__work *work, const weir_future *future, c
                                       .name = work->seen.name,
                                       .spacing_ns = work->seen.spacing_ns,
                                       .immediate = work->immediate,
-                                      .status = weir_future_status(future),
-                                      .code = weir_future_error(future, NULL),
+                                      .status = status,
+                                      .code = code,
                                       .message = message };
     worker->options.on_failure(&failure, worker->options.failure_data);
 }
@@ -178,7 +180,7 @@ static void ended(weir_future *future, void *data)
     struct inside here = { worker, innermost }; /* what follows may call the user */
     innermost = &here;
     if (!success)
-        report_failure(work, future, message);
+        report_failure(work, weir_future_status(future), weir_future_error(future, NULL), message);
     uint64_t skipped;
     int64_t next_ns = next_time(work, &times, chance, &skipped);
     innermost = here.below;
@@ -189,14 +191,42 @@ static void ended(weir_future *future, void *data)
     pthread_mutex_unlock(&worker->mutex);
 }
 
+/* The callback was run right here, in the loop's thread, and has ended it: the run has failed, and the
+ * worker stops. The loop waits here for the runs that are elsewhere. */
+static void unwound(void *argument)
+{
+    struct weir__work *work = argument;
+    weir_periodic_worker *worker = work->worker;
+    struct inside here = { worker, NULL }; /* what this thread was inside of is left */
+    struct times times = { work->submitted_ns, weir_clock_now(worker->options.clock), false };
+    pthread_mutex_lock(&worker->mutex);
+    count_run_locked(work, &times, false);
+    pthread_mutex_unlock(&worker->mutex);
+    innermost = &here;
+    report_failure(work, WEIR_EFAILED, ECANCELED, "the task ended its thread");
+    innermost = NULL;
+    weir_periodic_stop(worker);
+    pthread_mutex_lock(&worker->mutex);
+    weir__periodic_rearm_locked(work, WEIR_FOREVER, WEIR_FOREVER);
+    pthread_mutex_unlock(&worker->mutex);
+    weir__periodic_loop(worker);
+}
+
 void weir__run_submit(struct weir__work *work)
 {
     weir_periodic_worker *worker = work->worker;
+    weir_status status;
     weir_submission submission = {
         .fn = run, .arg = work->arg, .arg_size = work->arg_size, .name = work->seen.name
     };
     weir_future *future;
-    if (weir_submit_with(worker->executor, &submission, &future) == WEIR_OK) {
+    pthread_cleanup_push(unwound, work);
+    status = weir_submit_with(worker->executor, &submission, &future);
+    pthread_cleanup_pop(0);
+    if (status == WEIR_OK) {
+        pthread_mutex_lock(&worker->mutex);
+        weir__periodic_fly_locked(work, future);
+        pthread_mutex_unlock(&worker->mutex);
         weir_future_on_done(future, ended, work); /* its first callback: cannot fail */
         weir_future_unref(future);
         return;

@@ -48,6 +48,7 @@ struct weir_scheduler {
     size_t live;                  /* tasks that have not been freed */
     unsigned round;               /* of shutdowns that cancel */
     bool closed;
+    bool cancel_running;          /* a shutdown has asked for it; stays */
     weir_scheduler_counts counts; /* pending is the heap's count, see the snapshot */
 };
 

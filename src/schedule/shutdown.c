@@ -20,9 +20,10 @@ static uint64_t finished_locked(const weir_scheduler *scheduler)
 }
 
 /* Cancel one task; the mutex is let go of meanwhile. Returns 1 if it is cancelled. */
-static unsigned cancel_locked(weir_scheduler *scheduler, struct weir__delayed *task, bool running)
+static unsigned cancel_locked(weir_scheduler *scheduler, struct weir__delayed *task)
 {
     weir_future *future = weir_future_ref(task->future);
+    bool running = scheduler->cancel_running;
     pthread_mutex_unlock(&scheduler->mutex);
     bool cancelled =
         (running || weir_future_state(future) == WEIR_PENDING) && weir_future_cancel(future);
@@ -31,22 +32,28 @@ static unsigned cancel_locked(weir_scheduler *scheduler, struct weir__delayed *t
     return cancelled;
 }
 
-/* Cancel everything that has not started; the tasks that run, too, are told if running is set.
- * Requires: the mutex; closed. Returns how many it cancelled. */
+/* Cancel everything that has not started; the tasks that run, too, are told if running is set, here
+ * or by anybody before. Requires: the mutex; closed. Returns how many it cancelled.
+ *
+ * Several may be at it at once, each in a round of its own. A task that a later round has seen is not
+ * looked at again by an earlier one: the later one has told it all that the earlier one would, because
+ * running stays set. A task that an earlier round has seen before the later one began is in front of
+ * all that the later one has seen. So each round can stop at the first that it need not look at. */
 static uint64_t cancel_all_locked(weir_scheduler *scheduler, bool running)
 {
     uint64_t cancelled = 0;
+    scheduler->cancel_running |= running;
     for (struct weir__timer *last; (last = weir__heap_last(&scheduler->heap));)
-        cancelled += cancel_locked(scheduler, WEIR__CONTAINER_OF(last, struct weir__delayed, timer),
-                                   running);
+        cancelled +=
+            cancel_locked(scheduler, WEIR__CONTAINER_OF(last, struct weir__delayed, timer));
     /* Nothing more takes off, but for what the thread has in hand. Those seen go to the end. */
     unsigned round = ++scheduler->round;
-    while (scheduler->flying && scheduler->flying->round != round) {
+    while (scheduler->flying && scheduler->flying->round < round) {
         struct weir__delayed *task = scheduler->flying;
         task->round = round;
         weir__delayed_unlink_locked(scheduler, task);
         weir__delayed_link_locked(scheduler, task);
-        cancelled += cancel_locked(scheduler, task, running);
+        cancelled += cancel_locked(scheduler, task);
     }
     return cancelled;
 }

@@ -234,6 +234,71 @@ static void cancellation_of_a_held_promise_is_passed_on(void **state)
     end_pool(&pool);
 }
 
+static void cancel_in_callback(weir_future *future, void *data)
+{
+    (void)future;
+    assert_false(weir_future_cancel(data));
+}
+
+static void follower_of_what_has_just_expired_can_be_asked_to_stop(void **state)
+{
+    struct fixture *f = *state;
+    const weir_status ends[] = { WEIR_EEXPIRED, WEIR_EDISCARDED };
+    for (size_t i = 0; i < 2; i++) {
+        weir_promise *promise, *behind;
+        weir_future *future, *follower;
+        assert_status(weir_promise_create(f->pool, NULL, &promise, &future), WEIR_OK);
+        assert_status(weir_promise_create(f->pool, NULL, &behind, &follower), WEIR_OK);
+        assert_status(weir_promise_hold(behind), WEIR_OK);
+        /* before the follower's own, so it is called while the follower is still pending */
+        assert_status(weir_future_on_done(future, cancel_in_callback, follower), WEIR_OK);
+        assert_status(weir_promise_follow(behind, future), WEIR_OK);
+        assert_status(weir_promise_fail(promise, ends[i], 0, NULL), WEIR_OK);
+        assert_status(end_and_unref(follower), ends[i]);
+        weir_future_unref(future);
+        weir_promise_destroy(promise);
+        weir_promise_destroy(behind);
+    }
+}
+
+static void cancellation_of_a_follower_reaches_a_held_promise(void **state)
+{
+    struct fixture *f = *state;
+    weir_promise *behind;
+    weir_future *follower;
+    assert_status(weir_promise_create(f->pool, NULL, &behind, &follower), WEIR_OK);
+    assert_status(weir_promise_hold(f->promise), WEIR_OK);
+    assert_status(weir_promise_hold(behind), WEIR_OK);
+    assert_status(weir_promise_follow(behind, f->future), WEIR_OK);
+    assert_false(weir_future_cancel(follower));
+    assert_true(weir_promise_cancel_requested(f->promise));
+    assert_status(weir_promise_return(f->promise, NULL, 0), WEIR_OK);
+    assert_status(end_and_unref(follower), WEIR_OK);
+    weir_promise_destroy(behind);
+}
+
+static void promises_cannot_follow_each_other_in_a_circle(void **state)
+{
+    struct fixture *f = *state;
+    weir_promise *promises[3] = { f->promise };
+    weir_future *futures[3] = { f->future };
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            assert_status(weir_promise_create(f->pool, NULL, &promises[i], &futures[i]), WEIR_OK);
+        assert_status(weir_promise_hold(promises[i]), WEIR_OK);
+    }
+    assert_status(weir_promise_follow(promises[1], futures[0]), WEIR_OK);
+    assert_status(weir_promise_follow(promises[0], futures[1]), WEIR_EDEADLOCK);
+    assert_status(weir_promise_follow(promises[2], futures[1]), WEIR_OK);
+    assert_status(weir_promise_follow(promises[0], futures[2]), WEIR_EDEADLOCK);
+    assert_int_equal(weir_future_state(futures[2]), WEIR_PENDING);
+    assert_status(weir_promise_return(promises[0], NULL, 0), WEIR_OK); /* it is held as before */
+    for (int i = 1; i < 3; i++) {
+        assert_status(end_and_unref(futures[i]), WEIR_OK);
+        weir_promise_destroy(promises[i]);
+    }
+}
+
 struct nested {
     weir_future *future;
     weir_status waited;
@@ -389,6 +454,9 @@ int main(void)
         test(follower_runs_while_the_other_runs),
         test(follower_of_what_has_ended_ends_at_once),
         test(cancellation_of_a_held_promise_is_passed_on),
+        test(follower_of_what_has_just_expired_can_be_asked_to_stop),
+        test(cancellation_of_a_follower_reaches_a_held_promise),
+        test(promises_cannot_follow_each_other_in_a_circle),
         test(worker_that_waits_for_a_follower_runs_the_other),
         test(worker_that_waits_already_runs_the_other_when_it_comes),
         test(promises_and_tasks_can_be_waited_for_together),

@@ -1,7 +1,10 @@
 /* Delayed submission on a test clock, over a thread executor and over an inline one. */
 #include "weir/delayed.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "support/check.h"
 #include "support/child.h"
@@ -381,6 +384,142 @@ static void cancelling_shutdown_reaches_the_backlog_and_spares_what_runs(void **
     weir_future_unref(later);
 }
 
+enum {
+    LOOPING = 60
+};
+
+static _Atomic int looping, told;
+
+static weir_status loop_until_told(weir_task *task, void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&looping, 1);
+    while (!weir_task_cancel_requested(task))
+        usleep(1000);
+    atomic_fetch_add(&told, 1);
+    return WEIR_OK;
+}
+
+struct closing {
+    weir_scheduler *scheduler;
+    pthread_barrier_t *barrier;
+    bool cancel_running;
+};
+
+static void *close_cancelling(void *data)
+{
+    const struct closing *closing = data;
+    pthread_barrier_wait(closing->barrier);
+    weir_scheduler_shutdown(closing->scheduler,
+                            &(weir_shutdown_options){ .mode = WEIR_CANCEL_QUEUED,
+                                                      .cancel_running = closing->cancel_running,
+                                                      .timeout_ns = -1 });
+    return NULL;
+}
+
+struct own {
+    weir_future *future;
+    weir_status waited, waited_for_all;
+};
+
+static weir_status wait_for_own(weir_task *task, void *arg)
+{
+    struct own *own = arg;
+    (void)task;
+    own->waited = weir_future_wait(own->future, WATCHDOG_NS);
+    own->waited_for_all = weir_wait_all(&own->future, 1, WATCHDOG_NS, NULL);
+    return WEIR_OK;
+}
+
+static void task_in_the_own_thread_cannot_wait_for_its_own_future(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    weir_scheduler *scheduler;
+    struct own own = { .future = NULL };
+    assert_status(weir_inline_executor_create(&executor, NULL), WEIR_OK);
+    assert_status(weir_scheduler_create(&scheduler, executor,
+                                        &(weir_scheduler_options){ .clock = fixture.clock }),
+                  WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 1, wait_for_own, &own, 0, &own.future),
+                  WEIR_OK);
+    run_for(1);
+    assert_status(end_and_unref(own.future), WEIR_OK);
+    assert_status(own.waited, WEIR_EDEADLOCK);
+    assert_status(own.waited_for_all, WEIR_EDEADLOCK);
+    weir_scheduler_destroy(scheduler);
+    weir_executor_destroy(executor);
+}
+
+static weir_status end_thread(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    pthread_exit(NULL);
+}
+
+static void task_that_ends_the_own_thread_leaves_nobody_waiting(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    weir_scheduler *scheduler;
+    weir_future *ending, *pending;
+    assert_status(weir_inline_executor_create(&executor, NULL), WEIR_OK);
+    assert_status(weir_scheduler_create(&scheduler, executor,
+                                        &(weir_scheduler_options){ .clock = fixture.clock }),
+                  WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 2, noop_task, NULL, 0, &pending), WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 1, end_thread, NULL, 0, &ending), WEIR_OK);
+    run_for(1);
+    assert_status(end_of(ending), WEIR_EFAILED);
+    assert_int_equal(weir_future_error(ending, NULL), ECANCELED);
+    assert_status(end_and_unref(pending), WEIR_EBROKEN);
+    weir_future_unref(ending);
+    assert_status(weir_scheduler_submit_after(scheduler, 1, noop_task, NULL, 0, NULL),
+                  WEIR_ESHUTDOWN);
+    assert_status(weir_scheduler_shutdown(scheduler, NULL), WEIR_OK);
+    weir_scheduler_counts counts;
+    assert_status(weir_scheduler_stats(scheduler, &counts), WEIR_OK);
+    assert_int_equal(counts.ended, 1);
+    assert_int_equal(counts.refused, 1);
+    assert_int_equal(counts.in_flight, 0);
+    weir_scheduler_destroy(scheduler);
+    weir_executor_destroy(executor);
+}
+
+static void two_shutdowns_at_once_tell_all_that_runs(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    pthread_barrier_t barrier;
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    assert_status(
+        weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = LOOPING }),
+        WEIR_OK);
+    for (int round = 0; round < ROUNDS(100); round++) {
+        atomic_store(&looping, 0);
+        atomic_store(&told, 0);
+        struct closing closing[2] = { { .barrier = &barrier, .cancel_running = true },
+                                      { .barrier = &barrier } };
+        weir_scheduler *scheduler;
+        assert_status(weir_scheduler_create(&scheduler, executor, NULL), WEIR_OK);
+        closing[0].scheduler = closing[1].scheduler = scheduler;
+        for (int i = 0; i < LOOPING; i++)
+            assert_status(
+                weir_scheduler_submit_after(scheduler, 0, loop_until_told, NULL, 0, NULL), WEIR_OK);
+        assert_eventually(atomic_load(&looping) == LOOPING);
+        pthread_t threads[2];
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, close_cancelling, &closing[i]), 0);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        assert_eventually(atomic_load(&told) == LOOPING);
+        weir_scheduler_destroy(scheduler);
+    }
+    weir_executor_destroy(executor);
+    pthread_barrier_destroy(&barrier);
+}
+
 static void shutdown_cancels_at_its_timeout_if_told_to(void **state)
 {
     (void)state;
@@ -637,6 +776,9 @@ int main(void)
         test(draining_shutdown_runs_each_task_at_its_time),
         test(cancelling_shutdown_cancels_all_the_head_too),
         test(cancelling_shutdown_reaches_the_backlog_and_spares_what_runs),
+        test(task_in_the_own_thread_cannot_wait_for_its_own_future),
+        test(task_that_ends_the_own_thread_leaves_nobody_waiting),
+        test(two_shutdowns_at_once_tell_all_that_runs),
         test(shutdown_cancels_at_its_timeout_if_told_to),
         test(submission_after_shutdown_is_refused),
         test(shutdown_from_a_task_does_not_wait_for_itself),

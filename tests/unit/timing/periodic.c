@@ -1,9 +1,11 @@
 /* Periodic workers on a test clock. Callbacks take their time by moving the clock. */
 #include "weir/periodic.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "support/check.h"
 #include "support/child.h"
@@ -715,6 +717,110 @@ static void forked_child_is_told_so(void **state)
     assert_int_equal(run_in_child(use_in_child, NULL), 0);
 }
 
+static struct gate *closer_gate;
+static weir_status closer_waited;
+
+static weir_status close_worker(weir_task *task, void *arg)
+{
+    gate_task(task, closer_gate);
+    if (!arg)
+        weir_periodic_stop(worker);
+    closer_waited = weir_periodic_wait(worker, WATCHDOG_NS);
+    return WEIR_OK;
+}
+
+static void *stop_soon(void *data)
+{
+    usleep(20000); /* the other one waits by then, most likely */
+    weir_periodic_stop(worker);
+    return data;
+}
+
+static void only_worker_of_a_pool_can_wait_for_runs_in_its_backlog(void **state)
+{
+    (void)state;
+    for (int stop_elsewhere = 0; stop_elsewhere < 2; stop_elsewhere++) {
+        weir_executor *executor;
+        assert_status(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }),
+                      WEIR_OK);
+        make(&(weir_periodic_worker_options){ .executor = executor });
+        uint64_t id = add(&(weir_periodic){ .fn = tick, .spacing_ns = S });
+        closer_gate = gate_create();
+        closer_waited = WEIR_EPENDING;
+        assert_status(weir_periodic_start(worker), WEIR_OK);
+        weir_future *future =
+            submit_ok(executor, close_worker, stop_elsewhere ? &id : NULL, 0);
+        assert_true(gate_wait_entered(closer_gate, 1));
+        assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
+        assert_status(weir_test_clock_wait_asleep(test_clock, WATCHDOG_NS), WEIR_OK);
+        assert_int_equal(weir_executor_backlog(executor), 1);
+        pthread_t thread;
+        if (stop_elsewhere)
+            assert_int_equal(pthread_create(&thread, NULL, stop_soon, NULL), 0);
+        gate_open(closer_gate);
+        assert_status(end_and_unref(future), WEIR_OK);
+        assert_status(closer_waited, WEIR_OK);
+        if (stop_elsewhere)
+            pthread_join(thread, NULL);
+        assert_int_equal(watch(id).runs, 1);
+        weir_periodic_worker_destroy(worker);
+        worker = NULL;
+        weir_executor_destroy(executor);
+        gate_destroy(closer_gate);
+    }
+}
+
+static void run_in_the_backlog_still_runs_after_stop_and_removal(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    struct gate *parked = gate_create();
+    assert_status(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }),
+                  WEIR_OK);
+    assert_status(weir_submit(executor, gate_task, parked, 0, NULL), WEIR_OK);
+    assert_true(gate_wait_entered(parked, 1));
+    make(&(weir_periodic_worker_options){ .executor = executor });
+    uint64_t id = add(&(weir_periodic){ .fn = tick, .spacing_ns = S, .run_immediately = true });
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    assert_status(weir_test_clock_wait_asleep(test_clock, WATCHDOG_NS), WEIR_OK);
+    assert_status(weir_periodic_stop(worker), WEIR_OK);
+    assert_status(weir_periodic_remove(worker, id), WEIR_OK);
+    gate_open(parked);
+    assert_status(weir_periodic_wait(worker, WATCHDOG_NS), WEIR_OK);
+    assert_ran_at(1, (uint32_t[]){ 0 });
+    weir_periodic_worker_destroy(worker);
+    worker = NULL;
+    weir_executor_destroy(executor);
+    gate_destroy(parked);
+}
+
+static weir_status end_thread(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    pthread_exit(NULL);
+}
+
+static void note_code(const weir_periodic_failure *failure, void *data)
+{
+    *(int *)data = failure->code;
+}
+
+static void callback_that_ends_the_own_thread_stops_the_worker(void **state)
+{
+    (void)state;
+    int code = 0;
+    make(&(weir_periodic_worker_options){ .on_failure = note_code, .failure_data = &code });
+    uint64_t id = add(&(weir_periodic){ .fn = end_thread, .spacing_ns = S });
+    uint64_t other = add(&(weir_periodic){ .fn = tick, .spacing_ns = 2 * S });
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
+    assert_status(weir_periodic_wait(worker, WATCHDOG_NS), WEIR_OK);
+    assert_int_equal(watch(id).failures, 1);
+    assert_int_equal(code, ECANCELED);
+    assert_int_equal(watch(other).runs, 0);
+}
+
 static void starting_wrongly_is_refused(void **state)
 {
     (void)state;
@@ -812,6 +918,9 @@ int main(void)
         test(stops_in_flight_lose_no_run_and_snapshots_add_up),
         test(table_has_the_chosen_columns),
         test(forked_child_is_told_so),
+        test(only_worker_of_a_pool_can_wait_for_runs_in_its_backlog),
+        test(run_in_the_backlog_still_runs_after_stop_and_removal),
+        test(callback_that_ends_the_own_thread_stops_the_worker),
         test(starting_wrongly_is_refused),
         test(bad_arguments_are_refused),
     };
