@@ -51,7 +51,9 @@ typedef struct weir_map_options {
     size_t in_flight;   /**< most chunks submitted and not ended. 0: four for each worker. Never
                                  more than the executor's limit, nor less than 1; WEIR_ZERO is
                                  WEIR_EINVAL */
-    int64_t timeout_ns; /**< how long the whole may take; 0 or WEIR_FOREVER: without end */
+    int64_t timeout_ns; /**< how long the whole may take; 0 or WEIR_FOREVER: without end. It is
+                                 looked at before each chunk is submitted, and before each is
+                                 delivered */
     weir_map_report *report; /**< filled whenever the status is not WEIR_EINVAL; may be NULL */
     weir_status *statuses;   /**< an entry for each item; may be NULL. Filled along with the report:
                                   WEIR_OK: delivered; WEIR_ECANCELLED: not run (or cut short);
@@ -76,12 +78,14 @@ typedef struct weir_map_options {
  *  @param options      NULL: defaults.
  *  @return WEIR_OK: all have ended WEIR_OK | the status of the item that failed (see the report) |
  *          WEIR_EREJECTED: the policy refused while none of its own was in flight | WEIR_ETIMEDOUT:
- *          what has not started was cancelled; what runs is told, goes on, and is forgotten (items
- *          given as pointers must live until it has ended) | WEIR_ESHUTDOWN, WEIR_EBROKEN,
- *          WEIR_ESYS, WEIR_ENOMEM, WEIR_EFORKED as for weir_submit() | WEIR_EINVAL. Results that were
- *          delivered before that stay.
- *  @threads any; from tasks, too. @blocks until the end, or up to the timeout (a policy that
- *  makes submitters wait may exceed it). @since 0.1 */
+ *          what has not started was cancelled; what has ended and was not delivered yet is dropped
+ *          (WEIR_EDISCARDED); what runs is told, goes on, and is forgotten (items given as pointers
+ *          must live until it has ended) | WEIR_ESHUTDOWN, WEIR_EBROKEN, WEIR_ESYS, WEIR_ENOMEM,
+ *          WEIR_EFORKED as for weir_submit() | WEIR_EINVAL. Results that were delivered before that
+ *          stay.
+ *  @threads any; from tasks, too. @blocks until the end, or up to the timeout, which a submission
+ *  that is under way (a policy that makes submitters wait, an executor or a policy that runs tasks in
+ *  them) and the delivery of a chunk may exceed. @since 0.1 */
 static inline weir_status weir_map(weir_executor *executor, weir_task_fn *fn, const void *items,
                                    size_t n, size_t item_size, void *results, size_t result_size,
                                    const weir_map_options *options);

@@ -46,6 +46,11 @@ struct map {
     void *data;
 };
 
+static bool is_late(const struct map *map)
+{
+    return map->deadline_ns != WEIR_FOREVER && weir__now_ns() >= map->deadline_ns;
+}
+
 /* The next chunk that has ended; NULL: the deadline passed. */
 static struct weir__place *wait_for_chunk(struct map *map)
 {
@@ -88,11 +93,16 @@ static void stop(struct map *map, weir_status status)
         weir_future_cancel(map->window->futures[i]);
 }
 
-/* Fill the window. What is refused while some of ours are in flight is tried again later. */
+/* Fill the window. What is refused while some of ours are in flight is tried again later. Where
+ * submitting takes long (a task may run in it), the deadline can pass meanwhile. */
 static void fill(struct map *map)
 {
     while (map->status == WEIR_OK && map->next < map->items.count &&
            map->in_flight < map->window->size) {
+        if (is_late(map)) {
+            stop(map, WEIR_ETIMEDOUT);
+            return;
+        }
         weir_status status = submit_chunk(map);
         if (status == WEIR_OK)
             continue;
@@ -165,7 +175,7 @@ static void settle(struct map *map, struct weir__place *place)
     map->in_flight--;
 }
 
-/* The time is over: let go of what runs. */
+/* The time is over: drop what has ended, let go of what runs. */
 static void abandon(struct map *map)
 {
     if (map->status == WEIR_OK)
@@ -186,7 +196,7 @@ static void run(struct map *map)
 {
     set_status(map, 0, map->items.count, WEIR_ECANCELLED);
     for (fill(map); map->in_flight; fill(map)) {
-        struct weir__place *place = wait_for_chunk(map);
+        struct weir__place *place = is_late(map) ? NULL : wait_for_chunk(map);
         if (place)
             settle(map, place);
         else

@@ -271,6 +271,65 @@ static void deadline_cancels_what_has_not_started_and_lets_go_of_the_rest(void *
     gate_destroy(gate);
 }
 
+static weir_status nap_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    nanosleep(&(struct timespec){ 0, 5 * WEIR_MILLISECOND }, NULL);
+    return WEIR_OK;
+}
+
+/* On an inline executor some chunk is done whenever the map looks. */
+static void deadline_holds_while_chunks_keep_ending(void **state)
+{
+    weir_executor *executor = new_executor(state, .workers = 1);
+    static weir_status statuses[MANY];
+    weir_map_report report;
+    fill_numbers();
+    assert_status(weir_map(executor, nap_task, numbers, MANY, sizeof(int), NULL, 0,
+                           &(weir_map_options){ .chunk = 1,
+                                                .in_flight = 2,
+                                                .timeout_ns = 50 * WEIR_MILLISECOND,
+                                                .statuses = statuses,
+                                                .report = &report }),
+                  WEIR_ETIMEDOUT);
+    assert_in_range(report.done, 0, MANY / 10); /* 10, if tasks run one after another */
+    assert_int_equal(report.failed, MANY);
+    size_t delivered = 0;
+    for (size_t i = 0; i < MANY; i++)
+        delivered += statuses[i] == WEIR_OK;
+    assert_int_equal(delivered, report.done);
+    assert_status(statuses[MANY - 1], WEIR_ECANCELLED); /* it was not submitted */
+    weir_executor_destroy(executor);
+}
+
+static weir_status see_slowly(size_t index, const void *value, size_t size, void *data)
+{
+    (void)index;
+    (void)value;
+    (void)size;
+    ++*(int *)data;
+    nanosleep(&(struct timespec){ 0, 5 * WEIR_MILLISECOND }, NULL);
+    return WEIR_OK;
+}
+
+static void deadline_holds_while_results_are_delivered(void **state)
+{
+    weir_executor *executor = new_executor(state, .workers = 2);
+    int calls = 0;
+    weir_map_report report;
+    fill_numbers();
+    assert_status(weir_map_unordered(executor, double_task, numbers, MANY, sizeof(int), see_slowly,
+                                     &calls,
+                                     &(weir_map_options){ .chunk = 1,
+                                                          .timeout_ns = 50 * WEIR_MILLISECOND,
+                                                          .report = &report }),
+                  WEIR_ETIMEDOUT);
+    assert_true(calls <= 11);
+    assert_int_equal(report.done, calls);
+    weir_executor_destroy(executor);
+}
+
 static weir_status map_inside(weir_task *task, void *arg)
 {
     weir_executor *executor = *(weir_executor **)arg;
@@ -447,6 +506,8 @@ int suite_map(const struct executor_factory *factory)
         ON(factory, result_too_large_fails_its_item),
         ON(factory, items_may_be_pointers),
         ON(factory, deadline_cancels_what_has_not_started_and_lets_go_of_the_rest),
+        ON(factory, deadline_holds_while_chunks_keep_ending),
+        ON(factory, deadline_holds_while_results_are_delivered),
         ON(factory, map_inside_a_task_of_the_only_worker_ends),
         ON(factory, unordered_map_calls_back_once_for_every_item),
         ON(factory, unordered_map_calls_back_in_the_order_of_completion),
