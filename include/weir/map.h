@@ -38,7 +38,9 @@ typedef struct weir_map_report {
                              a chunk that failed as a whole (its process died, it expired, …): its
                              first item */
     weir_status
-        status;        /**< how that item ended: WEIR_EFAILED, WEIR_ETOOBIG, or as its future did */
+        status;        /**< how that item ended: WEIR_EFAILED, WEIR_ETOOBIG, WEIR_ECANCELLED (it did
+                             not run: somebody but the map told its chunk to stop), or as its future
+                             did */
     int code;          /**< of a failure, as weir_future_error() gives it */
     char message[256]; /**< likewise, cut to this */
 } weir_map_report;

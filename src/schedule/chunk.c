@@ -7,7 +7,9 @@
  * process.
  *
  * A chunk of which an item fails must fail, for the statistics to be true, and a task that fails has
- * no result. Which item it was travels in front of the message: "item 3: no such file". */
+ * no result. Which item it was travels in front of the message: "item 3: no such file". A chunk that
+ * was told to stop between two items fails, too, but none of its items has: "stopped before item 3".
+ * (No item can say so: what it says has its number in front.) */
 #include "schedule/chunk.h"
 
 #include <errno.h>
@@ -71,7 +73,7 @@ static weir_status run_item(weir_task *task, const struct header *header, void *
                             struct output *output)
 {
     if (index && weir_task_cancel_requested(task))
-        return weir_task_fail(task, ECANCELED, "item %zu: told to stop", index);
+        return weir_task_fail(task, ECANCELED, "stopped before item %zu", index);
     weir_outcome outcome;
     void *arg = item;
     if (!header->item_size)
@@ -148,13 +150,21 @@ const void *weir__chunk_next(struct weir__chunk_cursor *cursor, const weir_futur
     return *size ? value : NULL;
 }
 
-size_t weir__chunk_failed(const weir_future *future, size_t count, const char **message)
+size_t weir__chunk_failed(const weir_future *future, size_t count, weir_status *status,
+                          const char **message)
 {
     size_t index;
     int length = 0;
+    *status = weir_future_status(future);
     weir_future_error(future, message);
-    if (count == 1 || weir_future_status(future) != WEIR_EFAILED ||
-        sscanf(*message, "item %zu: %n", &index, &length) != 1 || length == 0 || index >= count)
+    if (count == 1 || *status != WEIR_EFAILED)
+        return 0;
+    if (sscanf(*message, "stopped before item %zu", &index) == 1 && index < count) {
+        *status = WEIR_ECANCELLED;
+        *message = weir_status_text(WEIR_ECANCELLED);
+        return index;
+    }
+    if (sscanf(*message, "item %zu: %n", &index, &length) != 1 || length == 0 || index >= count)
         return 0;
     *message += length;
     return index;

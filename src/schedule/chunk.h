@@ -26,8 +26,10 @@ struct weir__chunk_cursor {
 const void *weir__chunk_next(struct weir__chunk_cursor *cursor, const weir_future *future,
                              size_t count, size_t *size);
 
-/* Which item of a chunk that failed did, from 0, and its message. */
-size_t weir__chunk_failed(const weir_future *future, size_t count, const char **message);
+/* Which item of a chunk that did not end WEIR_OK failed, from 0, how, and its message.
+ * WEIR_ECANCELLED: the chunk was cancelled, or told to stop before that item. */
+size_t weir__chunk_failed(const weir_future *future, size_t count, weir_status *status,
+                          const char **message);
 
 /* Bytes that an item takes in a chunk. */
 size_t weir__chunk_stride(const struct weir__items *items);

@@ -150,13 +150,18 @@ static void deliver(struct map *map, const struct weir__place *place, const weir
     }
 }
 
+/* A chunk did not end WEIR_OK. That it was cancelled is a failure only if the map did not ask. */
 static void settle_failed(struct map *map, const struct weir__place *place,
-                          const weir_future *future, weir_status status)
+                          const weir_future *future)
 {
+    weir_status status;
     const char *message;
-    size_t failed = weir__chunk_failed(future, place->count, &message);
+    size_t failed = weir__chunk_failed(future, place->count, &status, &message);
     set_status(map, place->first + failed, place->count - failed, WEIR_ECANCELLED);
-    fail(map, place->first + failed, status, weir_future_error(future, NULL), message);
+    if (status == WEIR_ECANCELLED && map->status != WEIR_OK)
+        return;
+    int code = status == WEIR_ECANCELLED ? 0 : weir_future_error(future, NULL);
+    fail(map, place->first + failed, status, code, message);
 }
 
 /* A chunk has ended: its results, or its failure, and its place is free. */
@@ -164,13 +169,11 @@ static void settle(struct map *map, struct weir__place *place)
 {
     weir_future *future = *weir__place_future(place);
     weir_status status = weir_future_status(future);
-    bool stopped = map->status != WEIR_OK;
-    set_status(map, place->first, place->count,
-               status == WEIR_ECANCELLED ? WEIR_ECANCELLED : WEIR_EDISCARDED);
-    if (status == WEIR_OK && !stopped)
+    set_status(map, place->first, place->count, WEIR_EDISCARDED);
+    if (status != WEIR_OK)
+        settle_failed(map, place, future);
+    else if (map->status == WEIR_OK)
         deliver(map, place, future);
-    else if (status != WEIR_OK && !(status == WEIR_ECANCELLED && stopped))
-        settle_failed(map, place, future, status);
     weir__window_leave(place);
     map->in_flight--;
 }

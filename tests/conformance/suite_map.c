@@ -1,4 +1,6 @@
 /* Map, ordered and unordered, over any executor. */
+#include <sched.h>
+
 #include "conformance/conformance.h"
 #include "support/shared.h"
 
@@ -330,6 +332,60 @@ static void deadline_holds_while_results_are_delivered(void **state)
     weir_executor_destroy(executor);
 }
 
+struct stop_item {
+    struct gate *gate;
+    weir_executor *executor;
+    int which;
+};
+
+/* Item 0 has its executor tell all that runs to stop, as soon as item 2 runs; that one waits until it
+ * is told. With two in a chunk, neither 1 nor 3 may start. */
+static weir_status stop_all(weir_task *task, void *arg)
+{
+    const struct stop_item *item = arg;
+    if (item->which == 0) {
+        if (!gate_wait_entered(item->gate, 1))
+            return WEIR_EINVAL;
+        weir_executor_shutdown(item->executor,
+                               &(weir_shutdown_options){ .mode = WEIR_CANCEL_QUEUED,
+                                                         .cancel_running = true,
+                                                         .timeout_ns = -1 });
+    } else if (item->which == 2) {
+        gate_open(item->gate);
+        gate_pass(item->gate);
+        while (!weir_task_cancel_requested(task))
+            sched_yield();
+    }
+    return WEIR_OK;
+}
+
+static void items_told_to_stop_are_cancelled_not_failed(void **state)
+{
+    needs(state, TRAIT_CONCURRENT | TRAIT_SHARES_MEMORY);
+    weir_executor *executor = new_executor(state, .workers = 2);
+    struct gate *gate = gate_create();
+    struct stop_item items[4];
+    weir_status statuses[4];
+    weir_map_report report;
+    for (int i = 0; i < 4; i++)
+        items[i] = (struct stop_item){ gate, executor, i };
+    assert_status(weir_map(executor, stop_all, items, 4, sizeof items[0], NULL, 0,
+                           &(weir_map_options){ .chunk = 2,
+                                                .in_flight = 2,
+                                                .statuses = statuses,
+                                                .report = &report }),
+                  WEIR_ECANCELLED);
+    assert_status(report.status, WEIR_ECANCELLED);
+    assert_true(report.failed == 1 || report.failed == 3);
+    assert_int_equal(report.code, 0);
+    assert_status(statuses[0], WEIR_EDISCARDED);
+    assert_status(statuses[1], WEIR_ECANCELLED);
+    assert_status(statuses[2], WEIR_EDISCARDED);
+    assert_status(statuses[3], WEIR_ECANCELLED);
+    weir_executor_destroy(executor);
+    gate_destroy(gate);
+}
+
 static weir_status map_inside(weir_task *task, void *arg)
 {
     weir_executor *executor = *(weir_executor **)arg;
@@ -508,6 +564,7 @@ int suite_map(const struct executor_factory *factory)
         ON(factory, deadline_cancels_what_has_not_started_and_lets_go_of_the_rest),
         ON(factory, deadline_holds_while_chunks_keep_ending),
         ON(factory, deadline_holds_while_results_are_delivered),
+        ON(factory, items_told_to_stop_are_cancelled_not_failed),
         ON(factory, map_inside_a_task_of_the_only_worker_ends),
         ON(factory, unordered_map_calls_back_once_for_every_item),
         ON(factory, unordered_map_calls_back_in_the_order_of_completion),
