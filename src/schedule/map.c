@@ -197,7 +197,6 @@ static void abandon(struct map *map)
 
 static void run(struct map *map)
 {
-    set_status(map, 0, map->items.count, WEIR_ECANCELLED);
     for (fill(map); map->in_flight; fill(map)) {
         struct weir__place *place = is_late(map) ? NULL : wait_for_chunk(map);
         if (place)
@@ -244,6 +243,7 @@ static weir_status map_items(struct map *map, const weir_map_options *options, s
     map->deadline_ns = own.timeout_ns ? weir__deadline_after(own.timeout_ns) : WEIR_FOREVER;
     map->statuses = own.statuses;
     map->report.failed = map->items.count;
+    set_status(map, 0, map->items.count, WEIR_ECANCELLED);
     size_t places;
     weir_status status = map->items.count ? size_up(map, &own, &places) : WEIR_OK;
     if (status == WEIR_OK && map->items.count) {

@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include "conformance/conformance.h"
+#include "support/child.h"
 #include "support/shared.h"
 
 enum {
@@ -528,6 +529,25 @@ static void map_over_a_closed_executor_says_so(void **state)
     weir_executor_destroy(executor);
 }
 
+static int map_in_child(void *executor)
+{
+    weir_status statuses[2] = { WEIR_OK, WEIR_OK };
+    weir_map_report report = { .failed = 77 };
+    if (weir_map(executor, double_task, (int[]){ 1, 2 }, 2, sizeof(int), NULL, 0,
+                 &(weir_map_options){ .statuses = statuses, .report = &report }) != WEIR_EFORKED)
+        return 1;
+    if (report.done != 0 || report.failed != 2)
+        return 2;
+    return statuses[0] == WEIR_ECANCELLED && statuses[1] == WEIR_ECANCELLED ? 0 : 3;
+}
+
+static void map_that_cannot_begin_fills_the_statuses(void **state)
+{
+    weir_executor *executor = new_executor(state, .workers = 1);
+    assert_int_equal(run_in_child(map_in_child, executor), 0);
+    weir_executor_destroy(executor);
+}
+
 static void bad_arguments_are_refused(void **state)
 {
     weir_executor *executor = new_executor(state, .workers = 1);
@@ -571,6 +591,7 @@ int suite_map(const struct executor_factory *factory)
         ON(factory, callback_can_stop_the_map),
         ON(factory, map_of_nothing_is_done_at_once),
         ON(factory, map_over_a_closed_executor_says_so),
+        ON(factory, map_that_cannot_begin_fills_the_statuses),
         ON(factory, bad_arguments_are_refused),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
