@@ -23,8 +23,10 @@ typedef struct weir_run {
 /** A strategy of yours.
  *  @param run   the run that has just ended.
  *  @param data  the pointer given with the function; must live as long as the worker.
- *  @return when to run next; in the past: at once; WEIR_FOREVER: not again. Called in the thread that
- *          ended the run, without any lock of the library. */
+ *  @return when to run next; in the past: at once, and no period counts as missed for it (but with
+ *          WEIR_SKIP and WEIR_CATCH_UP it is a time like any other, and what is negative is 0);
+ *          WEIR_FOREVER: not again. Called in the thread that ended the run, without any lock of the
+ *          library. */
 typedef int64_t weir_strategy_fn(const weir_run *run, void *data);
 
 /** Which rule. */

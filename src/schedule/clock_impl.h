@@ -72,10 +72,11 @@ static inline void weir__sleeper_busy(struct weir__sleeper *sleeper, bool more)
     sleeper->clock->ops->busy(sleeper, more);
 }
 
-/* A time plus a duration, without overflow: WEIR_FOREVER is the end of time. */
+/* A time plus a duration, without overflow: WEIR_FOREVER is the end of time. Requires: not both are
+ * negative. */
 static inline int64_t weir__time_add(int64_t time_ns, int64_t by_ns)
 {
-    return by_ns > WEIR_FOREVER - time_ns ? WEIR_FOREVER : time_ns + by_ns;
+    return by_ns > 0 && time_ns > WEIR_FOREVER - by_ns ? WEIR_FOREVER : time_ns + by_ns;
 }
 
 #endif

@@ -10,6 +10,9 @@
  * moves it on, by whole spacings, to now or later. WEIR_CATCH_UP works it out as if the run had
  * started when it was due: so each period gets its run, until the row has caught up with the clock.
  *
+ * Times are never negative: no clock's is, and what a rule of the user's returns is clamped, so that
+ * no difference of two times overflows.
+ *
  * tests: unit.timing.strategy */
 #include "schedule/strategy_impl.h"
 
@@ -121,11 +124,15 @@ int64_t weir__strategy_next(const weir_strategy *strategy, weir_missed missed, c
         seen.finished_ns = weir__time_add(run->due_ns, run->finished_ns - run->started_ns);
     }
     int64_t next_ns = apply(strategy, &seen);
+    next_ns = next_ns > 0 ? next_ns : 0;
+    /* By a rule of the user's, the past means at once: no period has passed since then. */
+    if (strategy->rule == WEIR_OWN_RULE && missed == WEIR_RUN_ONCE && next_ns < run->finished_ns)
+        next_ns = run->finished_ns;
     *skipped = 0;
     if (missed == WEIR_SKIP && next_ns < run->finished_ns) {
-        int64_t periods = (run->finished_ns - next_ns - 1) / run->spacing_ns + 1;
-        *skipped = (uint64_t)periods;
-        next_ns = weir__time_add(next_ns, periods * run->spacing_ns);
+        int64_t before = (run->finished_ns - next_ns - 1) / run->spacing_ns; /* but for the last */
+        *skipped = (uint64_t)before + 1;
+        next_ns = weir__time_add(next_ns + before * run->spacing_ns, run->spacing_ns);
     }
     if (next_ns == WEIR_FOREVER)
         return next_ns;

@@ -96,6 +96,36 @@ static void end_of_time_does_not_overflow(void **state)
                      WEIR_FOREVER);
 }
 
+static int64_t constant(const weir_run *run, void *data)
+{
+    (void)run;
+    return *(int64_t *)data;
+}
+
+static void own_rule_may_return_any_time(void **state)
+{
+    (void)state;
+    uint64_t skipped;
+    int64_t times[] = { INT64_MIN, -1, 0, S };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        weir_strategy own = weir_own_strategy(constant, &times[i]);
+        int64_t clamped = times[i] > 0 ? times[i] : 0;
+        assert_int_equal(next(own, WEIR_RUN_ONCE, 8 * S, 8 * S, 9 * S, 0, &skipped), 9 * S);
+        assert_int_equal(skipped, 0);
+        assert_int_equal(next(own, WEIR_CATCH_UP, 8 * S, 8 * S, 9 * S, 0, &skipped), clamped);
+        assert_int_equal(skipped, 0);
+        assert_int_equal(next(own, WEIR_SKIP, 8 * S, 8 * S, 9 * S, 0, &skipped),
+                         clamped ? 9 * S : 10 * S);
+        assert_int_equal(skipped, clamped ? 4 : 5);
+    }
+    weir_run late = { 0, 0, WEIR_FOREVER - 1, WEIR_FOREVER / 3 * 2 };
+    weir_strategy own = weir_own_strategy(constant, &times[0]);
+    assert_int_equal(weir__strategy_next(&own, WEIR_SKIP, &late, 0, &skipped), WEIR_FOREVER);
+    assert_int_equal(skipped, 2);
+    own = weir_with_jitter(own, 1);
+    assert_int_equal(next(own, WEIR_CATCH_UP, 8 * S, 8 * S, 9 * S, 0.5, &skipped), S);
+}
+
 static void every_name_gives_its_strategy(void **state)
 {
     (void)state;
@@ -149,6 +179,7 @@ int main(void)
         cmocka_unit_test(catch_up_counts_from_when_it_was_due),
         cmocka_unit_test(late_run_is_once_skipped_or_made_up_for),
         cmocka_unit_test(end_of_time_does_not_overflow),
+        cmocka_unit_test(own_rule_may_return_any_time),
         cmocka_unit_test(every_name_gives_its_strategy),
         cmocka_unit_test(bad_strategies_are_refused),
     };
