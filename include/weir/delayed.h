@@ -176,7 +176,9 @@ typedef struct weir_scheduler_counts {
     uint64_t pending_peak; /**< the most there have been */
     uint64_t rejected;     /**< submissions that its limit refused; not among submitted */
     uint64_t wakeups;      /**< how often its thread woke up */
-    uint64_t late_ns;      /**< sum of how long after their time tasks were submitted */
+    uint64_t late_ns;      /**< sum of how long after their time (or their submission, if that was
+                                later) tasks were given to the executor; what that takes does not
+                                count */
     uint64_t late_max_ns;  /**< the longest of these */
 } weir_scheduler_counts;
 

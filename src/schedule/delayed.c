@@ -138,10 +138,12 @@ void weir__delayed_pop_locked(weir_scheduler *scheduler, struct weir__delayed *t
     scheduler->counts.in_flight++;
 }
 
-static void count_lateness(struct weir__delayed *task)
+/* The executor has it. Late is what it was before it was asked: it may have run the task, or made us
+ * wait. */
+static void count_given(struct weir__delayed *task)
 {
     weir_scheduler *scheduler = task->scheduler;
-    uint64_t late_ns = (uint64_t)(weir__sleeper_now(&scheduler->sleeper) - task->due_ns);
+    uint64_t late_ns = (uint64_t)(task->asked_ns - task->expected_ns);
     pthread_mutex_lock(&scheduler->mutex);
     task->given = true;
     scheduler->counts.late_ns += late_ns;
@@ -155,9 +157,10 @@ static void submit_held(struct weir__delayed *task)
 {
     weir_future *inner;
     weir__promise_submits_here(task->promise); /* if it runs right here, it cannot wait for itself */
+    task->asked_ns = weir__sleeper_now(&task->scheduler->sleeper);
     weir_status status = weir_submit_with(task->scheduler->executor, &task->submission, &inner);
     if (status == WEIR_OK) {
-        count_lateness(task); /* before follow, which may end it */
+        count_given(task); /* before follow, which may end it */
         status = weir_promise_follow(task->promise, inner);
         weir_future_unref(inner);
         if (status == WEIR_OK)
@@ -208,7 +211,7 @@ static void unwound(void *argument)
     struct weir__delayed *task = argument;
     weir_scheduler *scheduler = task->scheduler;
     if (!task->given) /* nobody else sets it */
-        count_lateness(task);
+        count_given(task);
     weir_promise_fail(task->promise, WEIR_EFAILED, ECANCELED, "the task ended its thread");
     hand_over(task);
     break_pending(scheduler);
@@ -234,6 +237,7 @@ static weir_status create_task(weir_scheduler *scheduler, int64_t due_ns,
                                const weir_submission *submission, struct weir__delayed **out)
 {
     struct weir__delayed *task = NULL;
+    int64_t now_ns = weir__sleeper_now(&scheduler->sleeper);
     if (submission->arg_size <= SIZE_MAX / 2)
         task = malloc(sizeof *task + submission->arg_size);
     if (!task)
@@ -241,6 +245,7 @@ static weir_status create_task(weir_scheduler *scheduler, int64_t due_ns,
     *task = (struct weir__delayed){ .timer = WEIR__TIMER_INIT,
                                     .scheduler = scheduler,
                                     .due_ns = due_ns,
+                                    .expected_ns = due_ns > now_ns ? due_ns : now_ns,
                                     .submission = *submission };
     if (submission->arg_size) {
         memcpy(task->bytes, submission->arg, submission->arg_size);

@@ -22,6 +22,8 @@ struct weir__delayed {
     weir_promise *promise;                 /* scheduler's thread, once it is out of the heap */
     weir_future *future;                   /* immutable; one reference */
     int64_t due_ns;                        /* immutable */
+    int64_t expected_ns;                   /* immutable; due, or submitted if that was later */
+    int64_t asked_ns;                      /* its thread's; when the executor was asked */
     unsigned owners;                       /* protected by: mutex; 2, 1, freed */
     unsigned round;                        /* likewise; of the shutdown that has seen it last */
     bool in_flight;                        /* likewise; in the list */

@@ -180,6 +180,49 @@ static void task_at_a_time_in_the_past_runs_now(void **state)
     weir_future_unref(future);
 }
 
+static void lateness_counts_from_when_it_could_be_met(void **state)
+{
+    (void)state;
+    weir_submission submission = { .fn = noop_task };
+    run_for(1000);
+    assert_status(weir_scheduler_submit_at(fixture.scheduler, 0, &submission, NULL), WEIR_OK);
+    run_for(0);
+    assert_int_equal(counts().late_max_ns, 0);
+    weir_future_unref(note_after(10, 1));
+    assert_status(weir_test_clock_wait_asleep(fixture.clock, WATCHDOG_NS), WEIR_OK);
+    assert_status(weir_test_clock_advance(fixture.clock, 15), WEIR_OK);
+    run_for(0);
+    assert_int_equal(counts().late_ns, 5);
+    assert_int_equal(counts().late_max_ns, 5);
+}
+
+static weir_status take_time(weir_task *task, void *arg)
+{
+    (void)task;
+    return weir_test_clock_advance(fixture.clock, *(int64_t *)arg);
+}
+
+static void lateness_is_without_the_time_that_submitting_takes(void **state)
+{
+    (void)state;
+    weir_executor *executor;
+    weir_scheduler *scheduler;
+    weir_scheduler_counts seen;
+    assert_status(weir_inline_executor_create(&executor, NULL), WEIR_OK);
+    assert_status(weir_scheduler_create(&scheduler, executor,
+                                        &(weir_scheduler_options){ .clock = fixture.clock }),
+                  WEIR_OK);
+    assert_status(weir_scheduler_submit_after(scheduler, 5, take_time, &(int64_t){ 100 },
+                                              sizeof(int64_t), NULL),
+                  WEIR_OK);
+    run_for(5);
+    assert_status(weir_scheduler_stats(scheduler, &seen), WEIR_OK);
+    assert_int_equal(seen.ended, 1);
+    assert_int_equal(seen.late_ns, 0);
+    weir_scheduler_destroy(scheduler);
+    weir_executor_destroy(executor);
+}
+
 static void failure_is_a_failure_in_the_statistics(void **state) /* D12 */
 {
     (void)state;
@@ -765,6 +808,8 @@ int main(void)
         test(equal_times_keep_their_order),
         test(earlier_task_pre_empts_the_wait),
         test(task_at_a_time_in_the_past_runs_now),
+        test(lateness_counts_from_when_it_could_be_met),
+        test(lateness_is_without_the_time_that_submitting_takes),
         test(failure_is_a_failure_in_the_statistics),
         test(task_cancelled_before_its_time_never_runs),
         test(task_that_is_due_can_be_cancelled_until_it_starts),
