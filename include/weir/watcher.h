@@ -34,7 +34,7 @@ typedef struct weir_watcher {
     int64_t average_elapsed_ns; /**< of a run; 0 without runs */
     int64_t average_waiting_ns; /**< likewise */
     int64_t next_run_ns;        /**< when it is due, on the worker's clock; WEIR_FOREVER: not known
-                                      while it runs or before the start, or never */
+                                      while it runs or before the start, or never, if not active */
     int64_t last_started_ns;    /**< 0 without runs */
     int64_t last_finished_ns;   /**< likewise */
 } weir_watcher;

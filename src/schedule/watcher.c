@@ -8,6 +8,8 @@ weir_watcher weir__watch_locked(const struct weir__work *work)
 {
     weir_watcher seen = work->seen;
     seen.active = weir__periodic_is_active(work);
+    if (!seen.active)
+        seen.next_run_ns = WEIR_FOREVER; /* it was in the heap when the worker stopped */
     if (seen.runs) {
         seen.average_elapsed_ns = seen.elapsed_ns / (int64_t)seen.runs;
         seen.average_waiting_ns = seen.waiting_ns / (int64_t)seen.runs;

@@ -358,6 +358,19 @@ static void watcher_has_times_and_averages(void **state)
     assert_int_equal(seen.next_run_ns, 5 * S);
 }
 
+static void stopped_callback_has_no_next_run(void **state)
+{
+    (void)state;
+    make(&(weir_periodic_worker_options){ .name = NULL });
+    uint64_t id = add(&(weir_periodic){ .fn = tick, .spacing_ns = S });
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    run_for(S);
+    assert_int_equal(watch(id).next_run_ns, 2 * S);
+    stop_and_wait();
+    assert_false(watch(id).active);
+    assert_int_equal(watch(id).next_run_ns, WEIR_FOREVER);
+}
+
 static void reset_zeroes_everything_and_allows_another_start(void **state)
 {
     (void)state;
@@ -903,6 +916,7 @@ int main(void)
         test(callback_ends_its_own_repetition_as_a_success),
         test(failure_is_counted_and_reported_and_runs_again),
         test(watcher_has_times_and_averages),
+        test(stopped_callback_has_no_next_run),
         test(reset_zeroes_everything_and_allows_another_start),
         test(callbacks_added_while_running_run),
         test(disabled_callback_is_not_added),
