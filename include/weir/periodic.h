@@ -12,8 +12,9 @@
  *  tells (weir/watcher.h). Times are those of the worker's clock (weir/clock.h); setting the wall
  *  clock changes nothing.
  *
- *  A callback that returns WEIR_NEVER_AGAIN is not run again; that run counts as a success. Any other
- *  status but WEIR_OK, and weir_task_fail(), is a failure, and it runs again at its next time.
+ *  A callback that returns WEIR_NEVER_AGAIN is not run again; that run counts as a success, unless it
+ *  has called weir_task_fail(). Any other status but WEIR_OK, and weir_task_fail(), is a failure, and
+ *  it runs again at its next time.
  *
  *  A callback that ends its thread (pthread_exit()) has failed, with the code ECANCELED. If that was
  *  the worker's own thread (without an executor, or with one that runs tasks in their submitter), the

@@ -25,7 +25,8 @@ typedef struct weir_watcher {
     bool running;               /**< it runs, or waits in its executor's backlog */
     bool stop_requested;        /**< it wants no further run */
     uint64_t runs;              /**< runs that have ended: successes + failures */
-    uint64_t successes;         /**< of these, ended WEIR_OK or WEIR_NEVER_AGAIN */
+    uint64_t successes;         /**< of these, ended WEIR_OK or WEIR_NEVER_AGAIN, unless they called
+                                      weir_task_fail() */
     uint64_t failures;          /**< of these, all others */
     uint64_t missed;            /**< periods that passed without a run of their own */
     uint64_t refused;           /**< times that the executor did not run it */

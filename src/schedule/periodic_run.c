@@ -1,8 +1,8 @@
 /* One run of a periodic callback, from its submission to the numbers that it leaves.
  *
  * What the executor gets is run(), with the callback in its argument. It takes the times at which the
- * callback started and ended, and sends them back: as the result if it succeeded, in front of the
- * message if it failed. So a failure is a failure in the executor's statistics, and the whole thing
+ * callback started and ended, and whether it wants no further run, and sends that back: as the result
+ * if it succeeded, in front of the message if it failed. So a failure is a failure in the executor's statistics, and the whole thing
  * works wherever the executor runs it. */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +22,7 @@ struct header {
     size_t arg_size;                    /* bytes that follow */
 };
 
-/* What comes back from a run that succeeded. */
+/* What comes back from a run. */
 struct times {
     int64_t started_ns, finished_ns;
     bool never_again;
@@ -57,6 +57,14 @@ void weir__run_header_fill(struct weir__work *work, const weir_periodic *periodi
         memcpy(work->arg + weir__run_header_size(), periodic->arg, periodic->arg_size);
 }
 
+/* It only returned WEIR_NEVER_AGAIN, and did not call weir_task_fail() before. */
+static bool has_not_failed(const weir_outcome *outcome)
+{
+    return outcome->status == WEIR_OK ||
+           (outcome->returned == WEIR_NEVER_AGAIN && outcome->code == WEIR_NEVER_AGAIN &&
+            !outcome->message[0]);
+}
+
 static weir_status run(weir_task *task, void *arg)
 {
     struct header header;
@@ -71,11 +79,12 @@ static weir_status run(weir_task *task, void *arg)
     innermost = here.below;
     times.finished_ns = weir_clock_now(header.clock);
     times.never_again = outcome.returned == WEIR_NEVER_AGAIN;
-    if (outcome.status == WEIR_OK || times.never_again)
+    if (has_not_failed(&outcome))
         return weir_task_return(task, &times, sizeof times);
-    return weir_task_fail(
-        task, outcome.code, "%" PRId64 " %" PRId64 " %s", times.started_ns, times.finished_ns,
-        outcome.message[0] ? outcome.message : weir_status_text(outcome.returned));
+    return weir_task_fail(task, outcome.code, "%d %" PRId64 " %" PRId64 " %s", times.never_again,
+                          times.started_ns, times.finished_ns,
+                          outcome.message[0] ? outcome.message
+                                             : weir_status_text(outcome.returned));
 }
 
 /* What the run left behind. A task that died has left nothing: then it took all the time since. */
@@ -84,14 +93,15 @@ static struct times read_times(const struct weir__work *work, const weir_future 
 {
     struct times times = { work->submitted_ns, weir_clock_now(work->worker->options.clock), false };
     int64_t started_ns, finished_ns;
-    int length = 0;
+    int never_again, length = 0;
     weir_future_error(future, message);
     if (weir_future_status(future) == WEIR_OK) {
         memcpy(&times, weir_future_value(future, NULL), sizeof times);
-    } else if (sscanf(*message, "%" SCNd64 " %" SCNd64 " %n", &started_ns, &finished_ns, &length) ==
-                   2 &&
+    } else if (sscanf(*message, "%d %" SCNd64 " %" SCNd64 " %n", &never_again, &started_ns,
+                      &finished_ns, &length) == 3 &&
                length) {
         *message += length;
+        times.never_again = never_again;
         times.started_ns = started_ns;
         times.finished_ns = finished_ns;
     }

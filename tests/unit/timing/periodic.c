@@ -297,6 +297,32 @@ static weir_status fail_with_text(weir_task *task, void *arg)
     return weir_task_fail(task, 42, "out of %s", "ink");
 }
 
+static weir_status fail_for_good(weir_task *task, void *arg)
+{
+    (void)arg;
+    weir_task_fail(task, 42, "out of paper");
+    return WEIR_NEVER_AGAIN;
+}
+
+static void failed_callback_may_end_its_repetition(void **state)
+{
+    (void)state;
+    struct failures failures = { .count = 0 };
+    make(&(weir_periodic_worker_options){ .on_failure = on_failure, .failure_data = &failures });
+    uint64_t id = add(&(weir_periodic){ .fn = fail_for_good, .spacing_ns = S, .name = "print" });
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    run_for(5 * S);
+    weir_watcher seen = watch(id);
+    assert_int_equal(seen.runs, 1);
+    assert_int_equal(seen.failures, 1);
+    assert_true(seen.stop_requested);
+    assert_false(seen.active);
+    assert_int_equal(seen.last_started_ns, S);
+    assert_int_equal(failures.count, 1);
+    assert_int_equal(failures.last.code, 42);
+    assert_string_equal(failures.message, "out of paper");
+}
+
 static void failure_is_counted_and_reported_and_runs_again(void **state)
 {
     (void)state;
@@ -914,6 +940,7 @@ int main(void)
         test(long_run_skips_to_the_next_time_of_the_row),
         test(ties_run_in_the_order_they_were_added),
         test(callback_ends_its_own_repetition_as_a_success),
+        test(failed_callback_may_end_its_repetition),
         test(failure_is_counted_and_reported_and_runs_again),
         test(watcher_has_times_and_averages),
         test(stopped_callback_has_no_next_run),
