@@ -322,11 +322,10 @@ static void deadline_holds_while_results_are_delivered(void **state)
     int calls = 0;
     weir_map_report report;
     fill_numbers();
-    assert_status(weir_map_unordered(executor, double_task, numbers, MANY, sizeof(int), see_slowly,
-                                     &calls,
-                                     &(weir_map_options){ .chunk = 1,
-                                                          .timeout_ns = 50 * WEIR_MILLISECOND,
-                                                          .report = &report }),
+    assert_status(weir_map_unordered(
+                      executor, double_task, numbers, MANY, sizeof(int), see_slowly, &calls,
+                      &(weir_map_options){
+                          .chunk = 1, .timeout_ns = 50 * WEIR_MILLISECOND, .report = &report }),
                   WEIR_ETIMEDOUT);
     assert_true(calls <= 11);
     assert_int_equal(report.done, calls);
@@ -347,10 +346,9 @@ static weir_status stop_all(weir_task *task, void *arg)
     if (item->which == 0) {
         if (!gate_wait_entered(item->gate, 1))
             return WEIR_EINVAL;
-        weir_executor_shutdown(item->executor,
-                               &(weir_shutdown_options){ .mode = WEIR_CANCEL_QUEUED,
-                                                         .cancel_running = true,
-                                                         .timeout_ns = -1 });
+        weir_executor_shutdown(item->executor, &(weir_shutdown_options){ .mode = WEIR_CANCEL_QUEUED,
+                                                                         .cancel_running = true,
+                                                                         .timeout_ns = -1 });
     } else if (item->which == 2) {
         gate_open(item->gate);
         gate_pass(item->gate);
@@ -370,12 +368,11 @@ static void items_told_to_stop_are_cancelled_not_failed(void **state)
     weir_map_report report;
     for (int i = 0; i < 4; i++)
         items[i] = (struct stop_item){ gate, executor, i };
-    assert_status(weir_map(executor, stop_all, items, 4, sizeof items[0], NULL, 0,
-                           &(weir_map_options){ .chunk = 2,
-                                                .in_flight = 2,
-                                                .statuses = statuses,
-                                                .report = &report }),
-                  WEIR_ECANCELLED);
+    assert_status(
+        weir_map(executor, stop_all, items, 4, sizeof items[0], NULL, 0,
+                 &(weir_map_options){
+                     .chunk = 2, .in_flight = 2, .statuses = statuses, .report = &report }),
+        WEIR_ECANCELLED);
     assert_status(report.status, WEIR_ECANCELLED);
     assert_true(report.failed == 1 || report.failed == 3);
     assert_int_equal(report.code, 0);
