@@ -1,7 +1,5 @@
 /* A promised future while others look at it, and while it follows another one. The protocol is told
  * in promise.c. */
-#include <pthread.h>
-
 #include "base/atomic.h"
 #include "future/gather.h"
 #include "future/promise_impl.h"
@@ -184,17 +182,31 @@ static weir_status link_to(struct weir_promise *promise, struct weir_future *oth
     return held ? WEIR_OK : WEIR_EINVAL;
 }
 
-/* The same, unless it would close a circle. All links of a circle lead to promised futures: they are
- * made one at a time, so that the one that would close it sees all others. */
+/* Take the link back. */
+static void unlink_from(struct weir_promise *promise)
+{
+    struct weir_future *future = promise->future;
+    weir__lock_take(&future->lock);
+    struct weir_future *other = promise->other;
+    promise->other = NULL;
+    promise->phase = WEIR__HELD;
+    weir__lock_release(&future->lock);
+    weir_future_unref(other);
+}
+
+/* The same, unless it closes a circle. All links of a circle lead to promised futures. Each is made
+ * before it is looked whether it closes one, so of links that race to do so, the last at least sees
+ * all others; all that see it are taken back. */
 static weir_status link_to_promised(struct weir_promise *promise, struct weir_future *other,
                                     bool *cancel)
 {
-    static pthread_mutex_t linking = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&linking);
-    weir_status status = leads_to(other, promise->future) ? WEIR_EDEADLOCK
-                                                          : link_to(promise, other, cancel);
-    pthread_mutex_unlock(&linking);
-    return status;
+    if (leads_to(other, promise->future))
+        return WEIR_EDEADLOCK;
+    weir_status status = link_to(promise, other, cancel);
+    if (status != WEIR_OK || !leads_to(other, promise->future))
+        return status;
+    unlink_from(promise);
+    return WEIR_EDEADLOCK;
 }
 
 weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
