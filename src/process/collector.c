@@ -25,7 +25,7 @@
 #include "sync/futex.h"
 #include "sync/thread.h"
 
-enum { BATCH = 64 };
+enum { BATCH = 64, STEPS = 256 };
 
 static struct weir__slot *slot_of(struct weir__process_pool *pool, uint32_t slot)
 {
@@ -61,6 +61,10 @@ size_t weir__process_drain_locked(struct weir__process_pool *pool, size_t worker
     struct weir__post *post = &pool->post[worker];
     /* seq_cst [X5]: after the doorbell was set to 1, if it was */
     uint64_t waiting = weir__load_seq_cst(&station->done_tail) - post->done_head;
+    if (waiting > WEIR__DONE_RING) {
+        pool->nonsense = true;
+        return 0;
+    }
     size_t taken = waiting < most ? (size_t)waiting : most;
     for (size_t i = 0; i < taken; i++, post->done_head++) {
         /* relaxed: published by the tail */
@@ -122,6 +126,8 @@ static bool collect(struct weir__process_pool *pool)
             collect_overflow_locked(pool, i);
     }
     weir__lock_release(&pool->base.lock);
+    if (pool->nonsense)
+        weir__process_break(pool, true);
     return true;
 }
 
@@ -411,16 +417,16 @@ static void tell_to_leave(struct weir__process_pool *pool)
     }
 }
 
-/* One round: do what there is to do, then sleep until there is more. */
-static void round_of(struct weir__process_pool *pool)
+/* One round: do what there is to do, up to so many steps, then what is due, then sleep until there is
+ * more. */
+static void round_of(struct weir__process_pool *pool, int steps)
 {
-    if (step(pool))
-        return;
+    bool more = true;
+    while (more && steps-- > 0)
+        more = step(pool);
     int64_t next_ns = weir__process_timers(pool);
-    /* Timers may have taken tasks, or changed who is there. */
-    if (pool->first_taken)
-        return;
-    sleep_until(pool, next_ns);
+    if (!more && !pool->first_taken)
+        sleep_until(pool, next_ns);
 }
 
 /* Somebody else may end the future that the collector waits for: a canceller. */
@@ -443,7 +449,7 @@ bool weir__process_run_here(weir_executor *executor, void *worker, struct weir_f
     if (!weir__future_observe(future, &awaited.observer))
         return true;
     while (!weir__future_ended(future))
-        round_of(pool);
+        round_of(pool, 1);
     weir__future_unobserve(future, &awaited.observer);
     return true;
 }
@@ -480,7 +486,7 @@ void *weir__collector_main(void *argument)
         return NULL;
     }
     while (!pool->leaving || pool->manned) {
-        round_of(pool);
+        round_of(pool, STEPS);
         if (!pool->leaving && may_leave(pool))
             tell_to_leave(pool);
     }

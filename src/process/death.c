@@ -253,7 +253,8 @@ static void died(struct weir__process_pool *pool, const struct weir__news *news)
     uint32_t phase = weir__load_relaxed(&station->phase); /* its writer is dead */
     bool crashed = false;
     bool sense = pool->spoilt || recover(pool, news, &crashed);
-    bool expected = !crashed && (post->leaving || phase == WEIR__PHASE_LEAVING);
+    bool may_leave = phase == WEIR__PHASE_LEAVING && pool->plan.tasks_per_worker;
+    bool expected = !crashed && (post->leaving || may_leave);
     bool hopeless = phase == WEIR__PHASE_INIT_FAILED ||
                     (!expected && !pool->leaving && too_many_deaths(pool, now_ns));
     size_t in_a_row = pool->deaths_count;

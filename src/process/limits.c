@@ -7,6 +7,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "process/pool.h"
+#include "sync/futex.h"
 
 #define LOOK_LEAST_NS (50 * WEIR_MILLISECOND)
 #define LOOK_MOST_NS WEIR_SECOND
@@ -126,7 +127,7 @@ static int64_t check_post(struct weir__process_pool *pool, size_t worker, int64_
 {
     struct weir__post *post = &pool->post[worker];
     if (post->state == WEIR__POST_VACANT && post->spawn_ns <= now_ns && !pool->leaving &&
-        !pool->broken)
+        !pool->broken && !pool->first_taken)
         weir__process_man_post(pool, worker, now_ns);
     if (post->state == WEIR__POST_VACANT)
         return pool->leaving || pool->broken ? WEIR_FOREVER : post->spawn_ns;
@@ -190,14 +191,35 @@ static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
     return sense;
 }
 
+/* Nothing moves: write once more what workers may have missed, or another one may have written over.
+ * If there is something to do, wake them all, whatever their sleep words say. */
+static void rouse(struct weir__process_pool *pool, bool all)
+{
+    struct weir__segment *segment = weir__pool_segment(pool);
+    struct weir__commons *commons = weir__segment_commons(segment);
+    weir__lock_take(&pool->base.lock);
+    weir__store_seq_cst(&commons->hint_tail, pool->hints.tail);    /* seq_cst [X4] */
+    weir__store_seq_cst(&commons->leave, (uint32_t)pool->leaving); /* seq_cst [X4] */
+    weir__lock_release(&pool->base.lock);
+    for (size_t i = 0; i < segment->workers; i++) {
+        struct weir__station *station = weir__segment_station(segment, i);
+        weir__store_release(&station->collected, pool->post[i].collected); /* release [X2] */
+        weir__futex_wake_shared(&station->collected, 1);
+        if (!all)
+            continue;
+        weir__store_seq_cst(&station->sleep, 0u); /* seq_cst [X4] */
+        weir__futex_wake_shared(&station->sleep, 1);
+    }
+}
+
 void weir__process_look(struct weir__process_pool *pool)
 {
     size_t queued = 0;
-    bool sense = true;
+    bool sense = true, moved = true;
     weir__lock_take(&pool->base.lock);
     pool->armed = false;
     if (pool->open && !pool->spoilt) {
-        bool moved = pool->ended != pool->ended_at_look;
+        moved = pool->ended != pool->ended_at_look;
         pool->ended_at_look = pool->ended;
         if (!moved)
             sense = look_closely_locked(pool, &queued);
@@ -207,7 +229,7 @@ void weir__process_look(struct weir__process_pool *pool)
     weir__lock_release(&pool->base.lock);
     if (!sense)
         weir__process_break(pool, true);
-    else if (queued)
-        weir__process_wake(pool, queued);
+    else if (!moved)
+        rouse(pool, queued > 0);
     check_zygote(pool, weir__now_ns());
 }

@@ -108,6 +108,7 @@ struct weir__process_pool {
     struct weir__post *post;
     size_t manned;               /* posts that are not VACANT */
     bool lost;                   /* the zygote */
+    bool nonsense;               /* a completion ring makes no sense */
     bool broken;                 /* no worker is started any more */
     bool lived;                  /* a worker has been started, once */
     int spawn_error;             /* of the last that could not; published by started */
