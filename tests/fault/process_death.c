@@ -91,9 +91,9 @@ static void death_is_told_with_its_cause(void **state)
         is_well(executor);
     }
     weir_stats stats;
-    assert_status(weir_executor_stats(executor, &stats), WEIR_OK);
+    /* The host may hear of a new worker after what that has done already. */
+    assert_eventually(weir_executor_stats(executor, &stats) == WEIR_OK && stats.respawned == WAYS);
     assert_int_equal(stats.crashed, WAYS);
-    assert_int_equal(stats.respawned, WAYS);
     weir_executor_destroy(executor);
 }
 
