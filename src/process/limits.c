@@ -12,7 +12,7 @@
 #define LOOK_LEAST_NS (50 * WEIR_MILLISECOND)
 #define LOOK_MOST_NS WEIR_SECOND
 /* A zygote that does not do its work for so long does not do it any more. */
-#define ZYGOTE_PATIENCE_NS (2 * WEIR_SECOND)
+#define ZYGOTE_PATIENCE_NS (5 * WEIR_SECOND)
 /* How soon to look again at what cannot be waited for. */
 #define AGAIN_NS (5 * WEIR_MILLISECOND)
 
@@ -100,8 +100,8 @@ static bool pidfd_says_dead(const struct weir__post *post)
     return post->pidfd >= 0 && poll(&ended, 1, 0) == 1;
 }
 
-/* A worker is dead, or was asked for, and the zygote says nothing. */
-static bool zygote_is_silent(struct weir__post *post, int64_t now_ns)
+/* A worker is dead, or was asked for, and the zygote has not said so. */
+static bool is_overdue(struct weir__post *post, int64_t now_ns)
 {
     if (post->state == WEIR__POST_ASKED)
         return now_ns - post->asked_ns > ZYGOTE_PATIENCE_NS;
@@ -114,12 +114,13 @@ static bool zygote_is_silent(struct weir__post *post, int64_t now_ns)
 
 static void check_zygote(struct weir__process_pool *pool, int64_t now_ns)
 {
-    bool silent = false;
+    bool overdue = false;
     if (pool->spawner.start != WEIR_START_ZYGOTE || pool->lost)
         return;
     for (size_t i = 0; i < weir__pool_segment(pool)->workers; i++)
-        silent |= zygote_is_silent(&pool->post[i], now_ns);
-    if (silent)
+        overdue |= is_overdue(&pool->post[i], now_ns);
+    /* One that says anything at all is only slow. */
+    if (overdue && now_ns - pool->news_ns > ZYGOTE_PATIENCE_NS)
         weir__spawner_abandon(&pool->spawner); /* its end is news */
 }
 
@@ -174,6 +175,14 @@ static bool inspect_locked(struct weir__process_pool *pool, uint32_t slot, size_
     return true;
 }
 
+static bool any_asleep(const struct weir__segment *segment)
+{
+    bool any = false;
+    for (size_t i = 0; i < segment->workers; i++)
+        any |= weir__load_seq_cst(&weir__segment_station(segment, i)->sleep) == 1; /* [X4] */
+    return any;
+}
+
 /* Requires: lock. False: shared memory makes no sense. */
 static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
 {
@@ -188,6 +197,8 @@ static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
         return false;
     if (sense && *queued && hints == 0) /* a worker that is stopped may have one in its hand */
         weir__process_rebuild_locked(pool);
+    else if (hints && any_asleep(segment)) /* one of them should have been woken: see process_wake */
+        pool->overslept++;
     return sense;
 }
 

@@ -96,6 +96,7 @@ struct weir__process_pool {
     size_t open;                 /* tasks */
     bool armed;                  /* the timer will wake the collector, which looks around */
     int64_t look_ns;             /* how long the timer was set for */
+    uint64_t overslept;          /* looks that found a hint and a sleeper; for tests */
     bool kills;                  /* some record says kill */
     bool spoilt;                 /* shared memory makes no sense: it is not read any more */
     int64_t next_look_ns;        /* when the collector wakes up at the latest, but for the timer */
@@ -108,6 +109,7 @@ struct weir__process_pool {
     struct weir__post *post;
     size_t manned;               /* posts that are not VACANT */
     bool lost;                   /* the zygote */
+    int64_t news_ns;             /* when the zygote last said anything */
     bool nonsense;               /* a completion ring makes no sense */
     bool broken;                 /* no worker is started any more */
     bool lived;                  /* a worker has been started, once */

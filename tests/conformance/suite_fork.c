@@ -172,7 +172,7 @@ static void fork_child_may_make_an_executor_of_its_own(void **state)
 {
 #if defined(__SANITIZE_THREAD__)
     /* The thread sanitizer does not support threads in a forked child. */
-    if (factory_has(*state, TRAIT_THREADS))
+    if (factory_has(*state, TRAIT_THREADS) || factory_has(*state, TRAIT_PROCESSES))
         skip();
 #endif
     weir_executor *executor = new_executor(state, .workers = 2);

@@ -224,6 +224,35 @@ static void deaths_without_an_end_break_the_executor(void **state)
     weir_executor_destroy(executor);
 }
 
+static void death_during_shutdown_leaves_the_rest_to_be_run(void **state)
+{
+    (void)state;
+    enum { MANY = 20 };
+    struct gate *gate = gate_create();
+    enum way way = BY_KILL;
+    weir_executor *executor = create((weir_process_options){ .workers = 1 });
+    weir_future *first = submit(executor, (weir_submission){ .fn = gate_task, .arg = gate });
+    weir_future *second = submit(
+        executor, (weir_submission){ .fn = die_task, .arg = &way, .arg_size = sizeof way });
+    weir_future *future[MANY];
+    weir_shutdown_options at_once = { .timeout_ns = -1 };
+    for (int i = 0; i < MANY; i++)
+        future[i] = submit(executor, (weir_submission){ .fn = noop_task });
+    assert_true(gate_wait_entered(gate, 1));
+    assert_status(weir_executor_shutdown(executor, &at_once), WEIR_ETIMEDOUT);
+    gate_open(gate);
+    assert_status(end_of_future(first), WEIR_OK);
+    assert_status(end_of_future(second), WEIR_ECRASHED);
+    for (int i = 0; i < MANY; i++) {
+        assert_status(end_of_future(future[i]), WEIR_OK);
+        weir_future_unref(future[i]);
+    }
+    weir_future_unref(first);
+    weir_future_unref(second);
+    weir_executor_destroy(executor);
+    gate_destroy(gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +262,7 @@ int main(void)
         cmocka_unit_test(init_that_crashes_breaks_the_executor),
         cmocka_unit_test(init_that_fails_breaks_the_executor),
         cmocka_unit_test(deaths_without_an_end_break_the_executor),
+        cmocka_unit_test(death_during_shutdown_leaves_the_rest_to_be_run),
     };
     return cmocka_run_group_tests_name("process_death", tests, NULL, NULL);
 }
