@@ -426,7 +426,10 @@ static void round_of(struct weir__process_pool *pool, int steps)
     while (more && steps-- > 0)
         more = step(pool);
     int64_t next_ns = weir__process_timers(pool);
-    if (!more && !pool->first_taken)
+    if (!pool->leaving && may_leave(pool))
+        tell_to_leave(pool);
+    bool over = pool->leaving && !pool->manned; /* nobody is left who could wake us */
+    if (!more && !pool->first_taken && !over)
         sleep_until(pool, next_ns);
 }
 
@@ -486,11 +489,8 @@ void *weir__collector_main(void *argument)
         weir__process_say_started(pool, false);
         return NULL;
     }
-    while (!pool->leaving || pool->manned) {
+    while (!pool->leaving || pool->manned)
         round_of(pool, STEPS);
-        if (!pool->leaving && may_leave(pool))
-            tell_to_leave(pool);
-    }
     depart(pool);
     return NULL;
 }
