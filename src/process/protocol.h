@@ -95,8 +95,9 @@
  * call and its argument go, the other workers: they share one segment, and a task that scribbles over
  * it can make another worker crash, or another task's result wrong, or the executor break.
  *
- * tests: unit.process.*, conformance.process, fault.process_* (a kill at each instruction of a
- * round, a storm of signals, a scribbler). */
+ * tests: conformance.process; fault.process_step (a kill at each instruction of a round), _storm (of
+ * signals), _wake (lost wake-ups), _payload (sizes, a scribbler), _death, _family, _limits. Which of
+ * them finds which planted mistake: docs/processes.md. */
 #ifndef WEIR_PROCESS_PROTOCOL_H
 #define WEIR_PROCESS_PROTOCOL_H
 
