@@ -11,6 +11,7 @@
 #include "support/gate.h"
 #include "support/shared.h"
 #include "support/tasks.h"
+#include "support/system.h"
 #include "support/victims.h"
 
 static weir_executor *create(weir_process_options options)
@@ -100,6 +101,7 @@ static void death_is_told_with_its_cause(void **state)
 static void death_fails_one_future_of_many(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PIDFD);
     enum { MANY = 50 };
     struct gate *gate = gate_create();
     weir_executor *executor = create((weir_process_options){ .workers = 2 });

@@ -17,6 +17,7 @@
 #include "support/gate.h"
 #include "support/shared.h"
 #include "support/tasks.h"
+#include "support/system.h"
 #include "support/victims.h"
 
 enum { WORKERS = 3 };
@@ -111,12 +112,14 @@ static void killed_host_leaves_nobody(weir_start start)
 static void host_killed_its_workers_are_gone_within_a_second(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     killed_host_leaves_nobody(WEIR_START_ZYGOTE);
 }
 
 static void host_killed_directly_forked_workers_are_gone(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     killed_host_leaves_nobody(WEIR_START_FORK);
 }
 
@@ -216,6 +219,7 @@ static weir_executor *with_zygote(int *zygote, int *worker)
 static void zygote_killed_breaks_the_executor_and_ends_all(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     struct gate *gate = gate_create();
     int zygote, worker, crashed = 0, broken = 0;
     weir_executor *executor = with_zygote(&zygote, &worker);
@@ -240,6 +244,7 @@ static void zygote_killed_breaks_the_executor_and_ends_all(void **state)
 static void zygote_stopped_does_not_hang_the_executor(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     struct gate *gate = gate_create();
     int zygote, worker;
     weir_future *future;

@@ -15,6 +15,7 @@
 #include "support/child.h"
 #include "support/gate.h"
 #include "support/tasks.h"
+#include "support/system.h"
 #include "support/victims.h"
 
 static weir_executor *create(weir_process_options options)
@@ -128,6 +129,74 @@ static void cancel_by_force_kills_only_if_it_was_declared(void **state)
     gate_destroy(gate);
 }
 
+static void promise_follows_a_task_that_is_killed(void **state)
+{
+    (void)state;
+    struct gate *gate = gate_create();
+    weir_executor *executor = create((weir_process_options){ .workers = 1 });
+    weir_promise_pool *pool;
+    weir_promise *promise;
+    weir_future *promised;
+    assert_status(weir_promise_pool_create(&pool), WEIR_OK);
+    assert_status(weir_promise_create(pool, NULL, &promise, &promised), WEIR_OK);
+    assert_status(weir_promise_hold(promise), WEIR_OK);
+    weir_future *killable = submit(
+        executor,
+        (weir_submission){ .fn = never_end_task, .arg = gate, .flags = WEIR_KILL_ON_CANCEL });
+    assert_int_equal(weir_future_state(promised), WEIR_PENDING);
+    assert_status(weir_promise_follow(promise, killable), WEIR_OK);
+    weir_promise_destroy(promise);
+    /* That it runs is known in its process only, until somebody asks. */
+    assert_true(gate_wait_entered(gate, 1));
+    assert_int_equal(weir_future_state(promised), WEIR_RUNNING);
+    assert_false(weir_future_cancel(promised));
+    assert_status(end_and_drop(promised), WEIR_ECANCELLED);
+    assert_status(end_and_drop(killable), WEIR_ECANCELLED);
+    weir_promise_pool_destroy(pool);
+    weir_executor_destroy(executor);
+    gate_destroy(gate);
+}
+
+/* The thread that ends tasks waits for a promise that comes to stand for one of them. */
+struct later {
+    weir_executor *executor;
+    weir_future *promised;
+    _Atomic int status; /* of the wait */
+};
+
+static void wait_for_promise(weir_future *future, void *data)
+{
+    struct later *later = data;
+    (void)future;
+    atomic_store(&later->status, (int)weir_future_wait(later->promised, WATCHDOG_NS));
+}
+
+static void callback_waits_for_a_promise_that_follows_later(void **state)
+{
+    (void)state;
+    for (int round = 0; round < (int)ROUNDS(100); round++) {
+        weir_executor *executor = create((weir_process_options){ .workers = 1 });
+        struct later later = { .executor = executor, .status = -1 };
+        weir_promise_pool *pool;
+        weir_promise *promise;
+        assert_status(weir_promise_pool_create(&pool), WEIR_OK);
+        assert_status(weir_promise_create(pool, NULL, &promise, &later.promised), WEIR_OK);
+        assert_status(weir_promise_hold(promise), WEIR_OK);
+        weir_future *first = submit(executor, (weir_submission){ .fn = noop_task });
+        assert_status(weir_future_on_done(first, wait_for_promise, &later), WEIR_OK);
+        weir_future *second = submit(executor, (weir_submission){ .fn = noop_task });
+        assert_status(weir_promise_follow(promise, second), WEIR_OK);
+        weir_promise_destroy(promise);
+        assert_status(end_and_drop(second), WEIR_OK);
+        assert_eventually(atomic_load(&later.status) != -1);
+        assert_status((weir_status)atomic_load(&later.status), WEIR_OK);
+        assert_status(end_and_drop(later.promised), WEIR_OK);
+        assert_status(end_and_drop(first), WEIR_OK);
+        weir_promise_pool_destroy(pool);
+        weir_executor_destroy(executor);
+    }
+}
+
 static weir_status pid_task(weir_task *task, void *arg)
 {
     (void)arg;
@@ -197,6 +266,7 @@ static weir_status look_task(weir_task *task, void *arg)
 static void worker_is_held_to_its_limits(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     struct sight sight;
     int kept[1] = { open("/dev/null", O_RDONLY | O_CLOEXEC) };
     int dropped = open("/dev/null", O_RDONLY);
@@ -248,7 +318,8 @@ static void processor_time_over_is_a_death_by_sigxcpu(void **state)
     weir_future *future = submit(executor, (weir_submission){ .fn = burn_for_ever_task,
                                                               .arg = &number,
                                                               .arg_size = sizeof number });
-    assert_status(weir_future_wait(future, WATCHDOG_NS), WEIR_OK);
+    /* A second of processor time is a long time where many others want it. */
+    assert_status(weir_future_wait(future, 4 * WATCHDOG_NS), WEIR_OK);
     assert_status(weir_future_crash(future, &info), WEIR_OK);
     assert_true(info.signal == SIGXCPU || info.signal == SIGKILL);
     assert_true(info.user_ns + info.system_ns > 500 * WEIR_MILLISECOND);
@@ -306,8 +377,10 @@ static void host_with_threads_is_refused_unless_it_insists(void **state)
 {
     (void)state;
 #if defined(__SANITIZE_THREAD__)
-    skip(); /* it has a thread of its own */
+    fprintf(stderr, "skipped: the thread sanitizer has a thread of its own\n");
+    skip();
 #endif
+    needs_system(SYSTEM_PROC);
     struct gate *gate = gate_create();
     assert_int_equal(run_in_child(create_with_threads, gate), 0);
     gate_destroy(gate);
@@ -316,6 +389,7 @@ static void host_with_threads_is_refused_unless_it_insists(void **state)
 static void function_outside_of_any_code_is_refused(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     static int data;
     weir_future *future = NULL;
     weir_executor *executor = create((weir_process_options){ .workers = 1 });
@@ -358,6 +432,8 @@ int main(void)
         cmocka_unit_test(run_time_over_kills_the_worker_that_ignores_sigterm),
         cmocka_unit_test(run_time_limits_hit_only_their_own_tasks),
         cmocka_unit_test(cancel_by_force_kills_only_if_it_was_declared),
+        cmocka_unit_test(promise_follows_a_task_that_is_killed),
+        cmocka_unit_test(callback_waits_for_a_promise_that_follows_later),
         cmocka_unit_test(worker_is_replaced_after_its_number_of_tasks),
         cmocka_unit_test(worker_is_held_to_its_limits),
         cmocka_unit_test(processor_time_over_is_a_death_by_sigxcpu),

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/rounds.h"
+#include "support/system.h"
 #include "support/tasks.h"
 
 enum { PAYLOAD = 1 << 20 };
@@ -91,7 +93,7 @@ static void many_large_ones_at_once_do_not_mix(void **state)
     enum { MANY = 60 };
     weir_future *future[MANY];
     weir_executor *executor = create((weir_process_options){ .workers = 2, .limit = MANY });
-    for (int round = 0; round < (int)ROUNDS(20); round++) {
+    for (int round = 0; round < (int)wished_rounds("WEIR_PAYLOAD_ROUNDS", 8); round++) {
         for (uint32_t i = 0; i < MANY; i++) {
             struct parcel *parcel = wrap(50000 + i * 15000, i);
             parcel->dies = i % 20 == 7;
@@ -193,9 +195,10 @@ static weir_status scribble_task(weir_task *task, void *arg)
 static void scribbler_cannot_hurt_the_host(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PROC);
     enum { TASKS = 200 };
     int broken = 0;
-    for (int round = 0; round < (int)ROUNDS(30); round++) {
+    for (int round = 0; round < (int)wished_rounds("WEIR_PAYLOAD_ROUNDS", 12); round++) {
         weir_executor *executor = create((weir_process_options){ .workers = 2 });
         weir_future *future[TASKS];
         int accepted = 0;

@@ -15,6 +15,7 @@
 
 #include "support/check.h"
 #include "support/shared.h"
+#include "support/system.h"
 #include "support/victims.h"
 
 enum { WORKERS = 4, WINDOW = 256, COUNTS = 1 << 16 };
@@ -232,18 +233,21 @@ static void fly_through(const char *name, weir_start start, bool poison, uint64_
 static void storm_from_outside_costs_only_what_was_running(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PIDFD);
     fly_through("killed", WEIR_START_ZYGOTE, false, wanted_deaths(1200));
 }
 
 static void storm_with_poison_tasks_hurts_nobody_else(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PIDFD);
     fly_through("poisoned", WEIR_START_ZYGOTE, true, wanted_deaths(1000));
 }
 
 static void storm_over_directly_forked_workers(void **state)
 {
     (void)state;
+    needs_system(SYSTEM_PIDFD);
     fly_through("forked", WEIR_START_FORK, true, ROUNDS(300));
 }
 

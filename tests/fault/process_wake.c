@@ -6,6 +6,7 @@
 
 #include "process/pool.h"
 #include "support/check.h"
+#include "support/rounds.h"
 #include "support/shared.h"
 #include "support/tasks.h"
 
@@ -30,7 +31,8 @@ static void one_after_the_other_never_oversleeps(void **state)
 {
     (void)state;
     weir_executor *executor = create(1);
-    for (uint32_t i = 0; i < ROUNDS(50000); i++) {
+    uint64_t rounds = wished_rounds("WEIR_WAKE_ROUNDS", 20000);
+    for (uint32_t i = 0; i < rounds; i++) {
         weir_future *future[2];
         /* The second comes while the worker is on its way to sleep, at ever other moments. */
         assert_status(weir_submit(executor, noop_task, NULL, 0, &future[0]), WEIR_OK);
@@ -63,7 +65,8 @@ static void two_that_need_each_other_are_both_woken(void **state)
     (void)state;
     _Atomic uint32_t *there = shared_alloc(sizeof *there);
     weir_executor *executor = create(2);
-    for (uint32_t i = 0; i < ROUNDS(20000); i++) {
+    uint64_t rounds = wished_rounds("WEIR_WAKE_ROUNDS", 8000);
+    for (uint32_t i = 0; i < rounds; i++) {
         weir_future *future[3];
         assert_status(weir_submit(executor, noop_task, NULL, 0, &future[2]), WEIR_OK);
         for (volatile uint32_t wait = 0; wait < i % 4096; wait++)
