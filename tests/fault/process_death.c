@@ -47,12 +47,14 @@ static void is_well(weir_executor *executor)
 
 enum way { BY_SEGFAULT, BY_ABORT, BY_KILL, BY_EXIT_5, BY_EXIT_0, WAYS };
 
+static volatile uintptr_t address = 8; /* nothing is there; compilers must not know */
+
 static weir_status die_task(weir_task *task, void *arg)
 {
     (void)task;
     switch (*(enum way *)arg) {
     case BY_SEGFAULT:
-        *(volatile int *)arg = *(volatile int *)(uintptr_t)8;
+        *(volatile int *)arg = *(volatile int *)address;
         break;
     case BY_ABORT:
         abort();
