@@ -5,11 +5,11 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "schedule/flights.h"
 #include "schedule/monitor.h"
 #include "schedule/periodic_impl.h"
 #include "schedule/strategy_impl.h"
 #include "weir/inline.h"
-#include "weir/wait.h"
 
 #define RETRY_LEAST_NS (900 * WEIR_MILLISECOND)
 #define RETRY_MOST_NS (1100 * WEIR_MILLISECOND)
@@ -104,20 +104,6 @@ static weir_future **collect_locked(const weir_periodic_worker *worker, size_t *
     return NULL;
 }
 
-static weir_status wait_for_runs(weir_future **futures, size_t count, int64_t deadline_ns)
-{
-    int64_t left_ns = WEIR_FOREVER;
-    if (deadline_ns != WEIR_FOREVER) {
-        left_ns = deadline_ns - weir__now_ns();
-        left_ns = left_ns > 0 ? left_ns : 0;
-    }
-    weir_status status = weir_wait_all(futures, count, left_ns, NULL);
-    for (size_t i = 0; i < count; i++)
-        weir_future_unref(futures[i]);
-    free(futures);
-    return status;
-}
-
 /* Runs that the executor has are waited for through their futures: a worker of the executor then runs
  * them itself. All else is waited for by the condition. Requires: the mutex.
  * WEIR_OK | WEIR_ETIMEDOUT | WEIR_EDEADLOCK: the caller is one of the runs. */
@@ -132,7 +118,7 @@ static weir_status wait_locked(weir_periodic_worker *worker, int64_t deadline_ns
             continue;
         }
         pthread_mutex_unlock(&worker->mutex);
-        weir_status status = wait_for_runs(futures, count, deadline_ns);
+        weir_status status = weir__wait_for_flights(futures, count, deadline_ns);
         pthread_mutex_lock(&worker->mutex);
         if (status == WEIR_EDEADLOCK)
             return status;

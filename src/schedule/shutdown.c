@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/options.h"
+#include "schedule/flights.h"
 #include "schedule/monitor.h"
 #include "schedule/scheduler_impl.h"
-#include "weir/wait.h"
 
 /* Ended by themselves, one way or the other. */
 static uint64_t finished_locked(const weir_scheduler *scheduler)
@@ -74,20 +74,6 @@ static weir_future **collect_locked(const weir_scheduler *scheduler, size_t *cou
     return NULL;
 }
 
-static weir_status wait_for_flying(weir_future **futures, size_t count, int64_t deadline_ns)
-{
-    int64_t left_ns = WEIR_FOREVER;
-    if (deadline_ns != WEIR_FOREVER) {
-        left_ns = deadline_ns - weir__now_ns();
-        left_ns = left_ns > 0 ? left_ns : 0;
-    }
-    weir_status status = weir_wait_all(futures, count, left_ns, NULL);
-    for (size_t i = 0; i < count; i++)
-        weir_future_unref(futures[i]);
-    free(futures);
-    return status;
-}
-
 /* WEIR_OK: nothing is left, or only the caller itself | WEIR_ETIMEDOUT. Requires: the mutex. */
 static weir_status wait_locked(weir_scheduler *scheduler, int64_t deadline_ns)
 {
@@ -100,7 +86,7 @@ static weir_status wait_locked(weir_scheduler *scheduler, int64_t deadline_ns)
             continue;
         }
         pthread_mutex_unlock(&scheduler->mutex);
-        weir_status status = wait_for_flying(futures, count, deadline_ns);
+        weir_status status = weir__wait_for_flights(futures, count, deadline_ns);
         pthread_mutex_lock(&scheduler->mutex);
         if (status == WEIR_EDEADLOCK)
             return WEIR_OK;
