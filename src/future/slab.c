@@ -99,15 +99,16 @@ static bool push_chain(struct weir__slab *slab, uint32_t first, struct weir_futu
     return true;
 }
 
-/* Take a chain of up to BATCH slots: index + 1 of the first, 0 if there is none. */
+/* Take a chain of up to `most` slots: index + 1 of the first, and how many; 0 and none if there is
+ * none, also when others were faster. */
 static uint32_t pop_chain(struct weir__slab *slab, uint32_t most, uint32_t *count)
 {
     uint64_t head = weir__load_acquire(&slab->free); /* acquire [S1]: the chain can be walked */
     for (;;) {
         uint32_t first = (uint32_t)head, rest = first;
+        *count = 0; /* of this walk: the one before may have been for nothing */
         if (first == 0 || first == CLOSED)
             return 0;
-        *count = 0;
         /* If somebody changes the chain while we walk, we may read a link of another life of a
          * slot; the tag then makes the CAS fail. A link always is 0 or an index + 1. */
         while (rest && rest != CLOSED && *count < most) {
