@@ -42,7 +42,10 @@ typedef struct weir_executor weir_executor;
 enum {
     /** Do not ask the policy; accept even above the limit, up to weir_stats.capacity. For work
      *  that must not be lost. Beyond the capacity: WEIR_EREJECTED. */
-    WEIR_MUST_ADMIT = 1u << 0
+    WEIR_MUST_ADMIT = 1u << 0,
+    /* Cancelling the task while it runs kills the worker process that runs it; the task then ends
+     * WEIR_ECANCELLED, unless it was faster. Process executors only. */
+    WEIR_KILL_ON_CANCEL = 1u << 1
 };
 
 /** A submission in full. Zero members mean their default. */
@@ -53,7 +56,12 @@ typedef struct weir_submission {
     const char *name;        /**< for people; borrowed until the future is gone; may be NULL */
     int64_t start_within_ns; /**< if no worker has started the task this long after its submission,
                                   it ends WEIR_EEXPIRED when its turn comes; 0: no such limit */
-    uint32_t flags;          /**< WEIR_MUST_ADMIT; others are WEIR_EINVAL */
+    uint32_t flags;          /**< WEIR_MUST_ADMIT, WEIR_KILL_ON_CANCEL; others are WEIR_EINVAL */
+    uint32_t retries;        /**< process executors only: how often the task is run again when the
+                                  process that runs it dies; 0: it ends WEIR_ECRASHED at once */
+    int64_t run_within_ns;   /**< process executors only: if the task has run so long, its worker is
+                                  ended, with SIGTERM, then SIGKILL, and the task ends WEIR_EOVERRUN;
+                                  0: no such limit */
 } weir_submission;
 
 /** Submit one task.
@@ -78,7 +86,8 @@ WEIR_API weir_status weir_submit(weir_executor *executor, weir_task_fn *fn, cons
 
 /** weir_submit() with all that can be said of a task.
  *
- *  @return as weir_submit(); WEIR_EINVAL also for unknown flags and a negative start_within_ns.
+ *  @return as weir_submit(); WEIR_EINVAL also for unknown flags, for negative times, and for what
+ *          this kind of executor cannot do.
  *  @since 0.1 */
 static inline weir_status weir_submit_with(weir_executor *executor,
                                            const weir_submission *submission, weir_future **out);

@@ -23,9 +23,10 @@ typedef struct weir_future weir_future;
 typedef enum weir_state {
     WEIR_PENDING = 0,   /**< accepted, not started */
     WEIR_RUNNING = 1,   /**< its function runs */
-    WEIR_FINISHED = 2,  /**< ended by itself: WEIR_OK, WEIR_EFAILED, WEIR_ECRASHED, WEIR_EBROKEN;
-                             by a promise, or refused when it came due: with other statuses, too */
-    WEIR_CANCELLED = 3, /**< cancelled before it started: WEIR_ECANCELLED */
+    WEIR_FINISHED = 2,  /**< ended by itself: WEIR_OK, WEIR_EFAILED, WEIR_ECRASHED, WEIR_EOVERRUN,
+                             WEIR_ETOOBIG, WEIR_EBROKEN; by a promise, or refused when it came due:
+                             with other statuses, too */
+    WEIR_CANCELLED = 3, /**< cancelled before it started, or by force: WEIR_ECANCELLED */
     WEIR_EXPIRED = 4,   /**< not started in time: WEIR_EEXPIRED */
     WEIR_DISCARDED = 5  /**< discarded by the policy: WEIR_EDISCARDED */
 } weir_state;

@@ -23,8 +23,9 @@
     X(WEIR_EFORKED, 13, "the executor belongs to the parent of this process")                      \
     X(WEIR_EDISCARDED, 14, "the policy discarded the task")                                        \
     X(WEIR_EPENDING, 15, "the task has not ended yet")                                             \
-    X(WEIR_EBROKEN, 16, "the executor is broken: it has no worker that could run the task")              \
-    X(WEIR_NEVER_AGAIN, 17, "the callback wants no further run")
+    X(WEIR_EBROKEN, 16, "the executor is broken: it has no worker that could run the task")        \
+    X(WEIR_NEVER_AGAIN, 17, "the callback wants no further run")                                   \
+    X(WEIR_EOVERRUN, 18, "the task ran longer than it was allowed")
 
 /** Outcome of a call, or of a task. */
 typedef enum weir_status {

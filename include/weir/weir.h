@@ -12,6 +12,7 @@
 #include "weir/map.h"
 #include "weir/periodic.h"
 #include "weir/policy.h"
+#include "weir/process.h"
 #include "weir/promise.h"
 #include "weir/stats.h"
 #include "weir/status.h"

@@ -160,9 +160,9 @@ struct weir_future *weir__places_claim_all_locked(weir_executor *executor)
     struct weir_future *first = NULL, *last = NULL, *future;
     while ((future = executor->places->ops->claim_oldest_locked(executor))) {
         /* relaxed: the link of a claimed slot is the claimer's */
-        weir__store_relaxed(&future->next_free, 0u);
+        weir__store_relaxed(&future->link, 0u);
         if (last)
-            weir__store_relaxed(&last->next_free, future->index + 1);
+            weir__store_relaxed(&last->link, future->index + 1);
         else
             first = future;
         last = future;
@@ -172,7 +172,7 @@ struct weir_future *weir__places_claim_all_locked(weir_executor *executor)
 
 static struct weir_future *next_claimed(const weir_executor *executor, struct weir_future *future)
 {
-    uint32_t next = weir__load_relaxed(&future->next_free); /* the claimer's */
+    uint32_t next = weir__load_relaxed(&future->link); /* the claimer's */
     return next ? weir__slab_at(executor->slab, next - 1) : NULL;
 }
 

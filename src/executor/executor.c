@@ -28,7 +28,41 @@ static enum weir__help host_help(void *owner, struct weir_future *future)
     return WEIR__HELP_NO;
 }
 
+static void host_free_arg(void *owner, void *arg)
+{
+    weir_executor *executor = owner;
+    executor->ops->free_arg(executor, arg);
+}
+
+static void host_refresh(void *owner, struct weir_future *future)
+{
+    weir_executor *executor = owner;
+    executor->ops->refresh(executor, future);
+}
+
+static void host_request(void *owner, struct weir_future *future)
+{
+    weir_executor *executor = owner;
+    executor->ops->request(executor, future);
+}
+
+static void host_released(void *owner)
+{
+    weir_executor *executor = owner;
+    executor->ops->released(executor);
+}
+
 static const struct weir__future_host host = {.withdraw = host_withdraw, .help = host_help};
+
+/* For executors that live as long as their futures. */
+static const struct weir__future_host lasting_host = {
+    .withdraw = host_withdraw,
+    .help = host_help,
+    .free_arg = host_free_arg,
+    .request = host_request,
+    .refresh = host_refresh,
+    .released = host_released,
+};
 
 static size_t inline_bytes(size_t option)
 {
@@ -51,7 +85,8 @@ weir_status weir__executor_init(weir_executor *executor, const struct weir__exec
     executor->arg_bytes = inline_bytes(arg_bytes);
     strncpy(executor->name, name ? name : "weir", sizeof executor->name - 1);
     executor->slab =
-        weir__slab_create(&host, executor, executor->arg_bytes, inline_bytes(result_bytes));
+        weir__slab_create(ops->released ? &lasting_host : &host, executor, executor->arg_bytes,
+                          inline_bytes(result_bytes));
     return executor->slab ? WEIR_OK : WEIR_ENOMEM;
 }
 

@@ -37,6 +37,12 @@ struct weir__request {
  * only make sense with a backlog may be NULL: withdraw, run_here, close_locked, cancel_queued,
  * settled_locked, quiet_locked, tally. */
 struct weir__executor_ops {
+    /* What else a submission of this kind may say, beyond what all may. NULL: nothing. */
+    weir_status (*vet)(weir_executor *, const weir_submission *);
+    /* Memory for an argument that is not inline. NULL: malloc and free. */
+    void *(*alloc_arg)(weir_executor *, size_t size);
+    void (*free_arg)(weir_executor *, void *arg);
+
     /* Take a place and queue the task. WEIR_OK: *future is queued, with request->refs |
      * WEIR_EREJECTED: the limit is reached | WEIR_ESHUTDOWN | WEIR_EBROKEN | WEIR_ENOMEM |
      * WEIR_ESYS */
@@ -71,6 +77,13 @@ struct weir__executor_ops {
     size_t (*blocked)(const weir_executor *);
     size_t (*capacity)(const weir_executor *);
     size_t (*worker_stats)(const weir_executor *, weir_worker_stats *out, size_t n);
+
+    /* As in struct weir__future_host; all, alloc_arg and free_arg too, or none. With them, destroy
+     * leaves the memory of the executor to released, which comes when nobody holds a future any
+     * more. */
+    void (*refresh)(weir_executor *, struct weir_future *);
+    void (*request)(weir_executor *, struct weir_future *);
+    void (*released)(weir_executor *);
 };
 
 struct weir__places;
@@ -108,9 +121,9 @@ void weir__executor_check_quiet_locked(weir_executor *);
 weir_status weir__life_status(uint32_t life);
 
 /* request.c: from a submission to the contents of a slot. */
-weir_status weir__request_init(struct weir__request *, const weir_executor *,
-                               const weir_submission *, bool wants_future);
-void weir__request_fini(struct weir__request *);
+weir_status weir__request_init(struct weir__request *, weir_executor *, const weir_submission *,
+                               bool wants_future);
+void weir__request_fini(struct weir__request *, weir_executor *);
 /* Write the task into a slot that is the caller's. Takes heap_arg over. */
 void weir__request_fill(struct weir__request *, struct weir_future *, int64_t now_ns);
 

@@ -7,7 +7,7 @@
 #include "executor/executor_impl.h"
 #include "future/future_impl.h"
 
-weir_status weir__request_init(struct weir__request *request, const weir_executor *executor,
+weir_status weir__request_init(struct weir__request *request, weir_executor *executor,
                                const weir_submission *submission, bool wants_future)
 {
     *request = (struct weir__request){
@@ -20,16 +20,22 @@ weir_status weir__request_init(struct weir__request *request, const weir_executo
     };
     if (submission->arg_size <= executor->arg_bytes)
         return WEIR_OK;
-    request->heap_arg = malloc(submission->arg_size);
+    request->heap_arg = executor->ops->alloc_arg
+                            ? executor->ops->alloc_arg(executor, submission->arg_size)
+                            : malloc(submission->arg_size);
     if (!request->heap_arg)
         return WEIR_ENOMEM;
     memcpy(request->heap_arg, submission->arg, submission->arg_size);
     return WEIR_OK;
 }
 
-void weir__request_fini(struct weir__request *request)
+void weir__request_fini(struct weir__request *request, weir_executor *executor)
 {
-    if (request->heap_arg) /* the usual case is no call at all */
+    if (!request->heap_arg) /* the usual case is no call at all */
+        return;
+    if (executor->ops->free_arg)
+        executor->ops->free_arg(executor, request->heap_arg);
+    else
         free(request->heap_arg);
 }
 
@@ -43,6 +49,13 @@ void weir__request_fill(struct weir__request *request, struct weir_future *futur
     if (request->start_by_ns != WEIR_FOREVER) {
         future->start_by_ns = request->start_by_ns;
         flags |= WEIR__TIMED;
+    }
+    if (submission->run_within_ns || submission->retries ||
+        submission->flags & WEIR_KILL_ON_CANCEL) {
+        future->run_within_ns = submission->run_within_ns;
+        future->reruns = submission->retries |
+                         (submission->flags & WEIR_KILL_ON_CANCEL ? WEIR__KILLABLE : 0);
+        flags |= WEIR__LIMITED;
     }
     weir__store_relaxed(&future->submit_ns, now_ns); /* published with the rest [F1] */
     if (request->heap_arg) {

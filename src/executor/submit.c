@@ -111,21 +111,36 @@ static weir_status admit(weir_executor *executor, struct weir__request *request,
     return refuse(executor, status, WEIR__REJECTED_LIMIT);
 }
 
+/* What not every kind can do. */
+static weir_status vet(weir_executor *executor, const weir_submission *submission)
+{
+    if (executor->ops->vet)
+        return executor->ops->vet(executor, submission);
+    return submission->run_within_ns || submission->retries ||
+                   submission->flags & WEIR_KILL_ON_CANCEL
+               ? WEIR_EINVAL
+               : WEIR_OK;
+}
+
 static weir_status submit(weir_executor *executor, const weir_submission *submission,
                           weir_future **out)
 {
     if (!executor || !submission->fn || (!submission->arg && submission->arg_size) ||
-        submission->start_within_ns < 0 || submission->flags & ~(uint32_t)WEIR_MUST_ADMIT)
+        submission->start_within_ns < 0 || submission->run_within_ns < 0 ||
+        submission->flags & ~(uint32_t)(WEIR_MUST_ADMIT | WEIR_KILL_ON_CANCEL))
         return WEIR_EINVAL;
     if (weir__forked(weir__slab_guard(executor->slab)))
         return WEIR_EFORKED;
+    weir_status status = vet(executor, submission);
+    if (status != WEIR_OK)
+        return status;
     struct weir__request request;
-    weir_status status = weir__request_init(&request, executor, submission, out != NULL);
+    status = weir__request_init(&request, executor, submission, out != NULL);
     if (status != WEIR_OK)
         return status;
     struct weir_future *future;
     status = admit(executor, &request, &future);
-    weir__request_fini(&request);
+    weir__request_fini(&request, executor);
     if (status == WEIR_OK && out)
         *out = future;
     return status;

@@ -30,6 +30,10 @@ void weir__thread_is_worker(const weir_executor *executor, void *worker)
 {
     current.executor = executor;
     current.worker = worker;
+    if (!executor) { /* a forked process still has the stack of its parent's thread under it */
+        current.task = NULL;
+        current.visit = NULL;
+    }
 }
 
 void *weir__thread_worker(const weir_executor *executor)
@@ -146,7 +150,8 @@ bool weir_task_cancel_requested(const weir_task *task)
         return false;
     /* acquire [F5]: what the canceller did before is visible */
     return weir__load_acquire(&task->future->word) & WEIR__CANCEL_REQUESTED ||
-           weir__load_acquire(&task->executor->cancel_running);
+           weir__load_acquire(&task->executor->cancel_running) ||
+           (task->asked && weir__load_acquire((_Atomic uint32_t *)(uintptr_t)task->asked));
 }
 
 const char *weir_task_name(const weir_task *task)

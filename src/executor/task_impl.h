@@ -12,6 +12,8 @@
 struct weir_task {
     struct weir_future *future; /* immutable; RUNNING, claimed by this thread */
     weir_executor *executor;    /* immutable */
+    const _Atomic uint32_t *asked; /* immutable; not 0: asked to stop, from outside of this process;
+                                      may be NULL */
     void *context;              /* immutable; the runner's: its worker, its request */
     size_t worker;              /* immutable; index, WEIR_ZERO for a submitter */
     bool nested;                /* immutable; runs on top of a task of the same worker */

@@ -6,6 +6,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "future/future_impl.h"
+#include "weir/process.h"
 
 /* The interface says const of what it does not change; C11 atomics take no const. */
 static uint64_t word_of(const weir_future *future)
@@ -27,7 +28,8 @@ void weir__future_forget_result(struct weir_future *future)
 {
     if (future->flags & WEIR__RESULT_ON_HEAP)
         free(future->result);
-    future->flags &= (uint8_t) ~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE);
+    future->flags &= (uint8_t)~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE |
+                                WEIR__LIMITED | WEIR__HAS_CRASH);
 }
 
 weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
@@ -66,12 +68,14 @@ const char *weir_state_name(weir_state state)
     return "UNKNOWN";
 }
 
-/* Have the host bring the word of a pending future up to date, if it has to be. */
+/* Have the host bring the word of a pending future up to date, if it has to be. Not in a forked
+ * child, where what the host would look at may be locked for ever. */
 static uint64_t fresh_word_of(const weir_future *future)
 {
     uint64_t word = word_of(future);
     const struct weir__future_host *host = weir__slab_host(future->slab);
-    if (weir__state(word) != WEIR__PENDING || !host->refresh)
+    if (weir__state(word) != WEIR__PENDING || !host->refresh ||
+        weir__forked(weir__slab_guard(future->slab)))
         return word;
     host->refresh(weir__slab_owner(future->slab), (weir_future *)(uintptr_t)future);
     return word_of(future);
@@ -122,7 +126,9 @@ int weir_future_error(const weir_future *future, const char **message)
     bool ended = future && weir__future_ended(future);
     if (message) {
         *message = "";
-        if (ended && future->flags & WEIR__HAS_MESSAGE)
+        if (ended && future->flags & WEIR__HAS_CRASH)
+            *message = (const char *)future->result + sizeof(weir_crash_info);
+        else if (ended && future->flags & WEIR__HAS_MESSAGE)
             *message = future->result;
         else if (ended && future->flags & WEIR__ERROR_IS_STATUS)
             *message = weir_status_text((weir_status)future->error);
@@ -130,6 +136,19 @@ int weir_future_error(const weir_future *future, const char **message)
             *message = weir_status_text((weir_status)future->status);
     }
     return ended && future->status == WEIR_EFAILED ? future->error : 0;
+}
+
+weir_status weir_future_crash_sized(const weir_future *future, weir_crash_info *out, size_t size)
+{
+    if (!future || !out)
+        return WEIR_EINVAL;
+    if (!weir__future_ended(future))
+        return WEIR_EPENDING;
+    if (!(future->flags & WEIR__HAS_CRASH))
+        return WEIR_EINVAL;
+    memset(out, 0, size);
+    memcpy(out, future->result, size < sizeof *out ? size : sizeof *out);
+    return WEIR_OK;
 }
 
 const char *weir_future_name(const weir_future *future)

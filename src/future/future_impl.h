@@ -80,8 +80,10 @@ enum {
     WEIR__TIMED = 4,           /* start_by_ns is set */
     WEIR__HAS_RESULT = 8,      /* result and result_size are set */
     WEIR__RESULT_ON_HEAP = 16, /* result is ours to free */
-    WEIR__HAS_MESSAGE = 32,    /* the result is the text of a failure */
-    WEIR__ERROR_IS_STATUS = 64 /* the error is what the function returned */
+    WEIR__HAS_MESSAGE = 32,     /* the result is the text of a failure */
+    WEIR__ERROR_IS_STATUS = 64, /* the error is what the function returned */
+    WEIR__LIMITED = 2,          /* run_within_ns and reruns are set */
+    WEIR__HAS_CRASH = 128       /* the result is a weir_crash_info, then the text of a failure */
 };
 
 /* Two cache lines, then the inline argument, then the inline result. A task without a result, an
@@ -95,13 +97,20 @@ struct weir_future {
     void *arg;                  /* likewise; inline bytes, a heap copy, or the caller's own */
     _Atomic int64_t submit_ns;  /* likewise; when it was accepted; a gauge to others */
     uint32_t index;             /* immutable; of the slot */
-    _Atomic uint32_t next_free; /* slab's, while FREE */
+    _Atomic uint32_t link;      /* slab's, while FREE; then the executor's, under its lock */
     int error;                  /* claimer until ENDED; the code of a failure, if it is one */
     uint8_t status;             /* likewise; a weir_status */
     uint8_t flags;              /* submitter, then claimer until ENDED, then immutable */
 
-    _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
-    size_t result_size;                      /* likewise; bytes */
+    /* Before the task has run, what its submission says of that; afterwards its result. */
+    union {
+        _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
+        int64_t run_within_ns;                   /* submitter until PENDING; 0: no such limit */
+    };
+    union {
+        size_t result_size; /* claimer until ENDED; bytes */
+        uint64_t reruns;    /* submitter until PENDING; WEIR__KILLABLE, and how often */
+    };
     const char *name;                 /* submitter until PENDING; borrowed; valid by the word */
     int64_t start_by_ns;              /* submitter until PENDING; valid by the flags */
     struct weir__observer *observers; /* protected by: lock; in the order of registration */
@@ -117,6 +126,11 @@ enum weir__help {
     WEIR__HELP_DEADLOCK /* it is the caller, or has the caller on top */
 };
 
+/* A link with this bit is not the slab's. */
+#define WEIR__LINK_FOREIGN UINT32_C(0x80000000)
+
+#define WEIR__KILLABLE ((uint64_t)1 << 32) /* in reruns: WEIR_KILL_ON_CANCEL */
+
 struct weir__future_host {
     /* A future is being cancelled: the caller has CLAIMED it, so the owner is there and stays until
      * it has ended. Account for it and end it: true. False: it cannot be withdrawn any more, and
@@ -124,14 +138,22 @@ struct weir__future_host {
     bool (*withdraw)(void *owner, struct weir_future *future);
     /* The calling thread wants to wait for this unfinished future. */
     enum weir__help (*help)(void *owner, struct weir_future *future);
+    /* Release an argument that is ours to free. Called before the future has ended. NULL: free(). */
+    void (*free_arg)(void *owner, void *arg);
     /* Instead of a claim and withdraw, for futures that not everybody may claim (promise.c): cancel a
      * pending one. False: it is not pending any more, or a request was left. NULL: withdraw. */
     bool (*cancel)(void *owner, struct weir_future *future);
-    /* A running future was asked to stop: pass it on. NULL: the flag in the word is enough. */
+    /* A running future was asked to stop: pass it on. NULL: the flag in the word is enough. The owner
+     * of a host that has this or refresh lives as long as the slab. */
     void (*request)(void *owner, struct weir_future *future);
-    /* Somebody wants to know the state of a pending future: bring its word up to date. NULL: it
-     * always is. */
+    /* Somebody wants to know the state of a pending future: bring its word up to date, which is to
+     * claim it for RUNNING if that is what it does, elsewhere. NULL: the word always is. */
     void (*refresh)(void *owner, struct weir_future *future);
+    /* The slab is gone, and nobody will ask any more: the owner may go. NULL: it need not know. */
+    void (*released)(void *owner);
+    /* What can help with a pending future may change while somebody waits for it; observers are then
+     * told, see weir__future_moved(). */
+    bool moves;
 };
 
 static inline uint32_t weir__generation(uint64_t word)
@@ -159,7 +181,9 @@ uint64_t weir__future_publish(struct weir_future *future, uint32_t refs);
 void weir__future_set_name(struct weir_future *future, const char *name);
 /* PENDING -> CLAIMED or RUNNING; false if it is not pending. */
 bool weir__future_claim(struct weir_future *future, unsigned state);
-/* The same, if the generation is that of the hint, too. */
+/* CLAIMED -> RUNNING: it cannot be withdrawn after all. Requires: the claim. */
+void weir__future_start(struct weir_future *future);
+/* The same as claim, if the generation is that of the hint, too. */
 bool weir__future_claim_hint(struct weir_future *future, uint64_t hint, unsigned state);
 /* FREE -> CLAIMED or RUNNING: a task that is never queued. Requires: the slot is the caller's. */
 void weir__future_adopt(struct weir_future *future, uint32_t refs, unsigned state);

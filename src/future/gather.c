@@ -79,7 +79,7 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
         if (member->future && !weir__future_ended(member->future))
             member->registered = weir__future_observe(member->future, &member->observer);
         if (member->registered) {
-            gather->has_promises |= weir__slab_host(member->future->slab)->refresh != NULL;
+            gather->has_promises |= weir__slab_host(member->future->slab)->moves;
             continue;
         }
         weir__lock_take(&gather->lock);
@@ -110,7 +110,7 @@ static bool help_promises(struct weir__gather *gather)
 {
     for (size_t i = 0; gather->has_promises && i < gather->count; i++) {
         struct weir_future *future = gather->members[i].future;
-        if (future && weir__slab_host(future->slab)->refresh && !weir__future_ended(future) &&
+        if (future && weir__slab_host(future->slab)->moves && !weir__future_ended(future) &&
             weir__help_along(future) == WEIR__HELP_DEADLOCK && gather->count == 1)
             return false;
     }

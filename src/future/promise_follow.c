@@ -93,8 +93,6 @@ static enum weir__help help_promised(void *owner, struct weir_future *future)
 static void refresh_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
-    if (weir__future_forked(future))
-        return; /* the lock may have been held at the fork */
     struct weir_future *other = other_of(future);
     if (other)
         catch_up(future, other);
@@ -110,10 +108,11 @@ static void request_promised(void *owner, struct weir_future *future)
 }
 
 const struct weir__future_host weir__promise_host = {
-    .cancel = cancel_promised,
     .help = help_promised,
+    .cancel = cancel_promised,
     .request = request_promised,
     .refresh = refresh_promised,
+    .moves = true,
 };
 
 /* The other one has ended: end alike. Here FOLLOWING gives the right to. */

@@ -71,6 +71,8 @@ static void slab_free(struct weir__slab *slab)
     for (int i = 0; i < CHUNKS; i++)
         free(weir__load_relaxed(&slab->chunks[i])); /* the last one out: nobody else looks */
     weir__fork_guard_fini(&slab->guard);
+    if (slab->host->released)
+        slab->host->released(slab->owner);
     free(slab);
 }
 
@@ -93,7 +95,7 @@ static bool push_chain(struct weir__slab *slab, uint32_t first, struct weir_futu
             return false;
         /* release [S3]: whoever follows the link, even of a chain that has changed, sees the chunk
          * that it leads to */
-        weir__store_release(&last->next_free, (uint32_t)head);
+        weir__store_release(&last->link, (uint32_t)head);
         /* acq_rel [S1]: the chain, and what was done with its slots, is visible to the taker */
     } while (!weir__cas_acq_rel(&slab->free, &head, ((head >> 32) + 1) << 32 | first));
     return true;
@@ -110,9 +112,10 @@ static uint32_t pop_chain(struct weir__slab *slab, uint32_t most, uint32_t *coun
         if (first == 0 || first == CLOSED)
             return 0;
         /* If somebody changes the chain while we walk, we may read a link of another life of a
-         * slot; the tag then makes the CAS fail. A link always is 0 or an index + 1. */
-        while (rest && rest != CLOSED && *count < most) {
-            rest = weir__load_acquire(&weir__slab_at(slab, rest - 1)->next_free); /* [S3] */
+         * slot; the tag then makes the CAS fail. A link is 0, an index + 1, or says that it is not
+         * the slab's at all. */
+        while (rest && rest < WEIR__LINK_FOREIGN && *count < most) {
+            rest = weir__load_acquire(&weir__slab_at(slab, rest - 1)->link); /* [S3] */
             (*count)++;
         }
         /* acq_rel [S1] */
@@ -142,7 +145,7 @@ static struct weir_future *grow(struct weir__slab *slab)
             struct weir_future *slot = (struct weir_future *)(void *)(chunk + i * slab->stride);
             slot->slab = slab;
             slot->index = base + i;
-            atomic_init(&slot->next_free, i + 1 < slots ? base + i + 2 : 0);
+            atomic_init(&slot->link, i + 1 < slots ? base + i + 2 : 0);
         }
         slab->total += slots;
         weir__store_release(&slab->chunks[k], chunk); /* release [S3] */
@@ -166,7 +169,7 @@ struct weir_future *weir__slab_take(struct weir__slab *slab, struct weir__slab_c
     struct weir_future *slot = weir__slab_at(slab, cache->first - 1);
     cache->count--;
     /* relaxed: the slots of a cache belong to its owner */
-    cache->first = cache->count ? weir__load_relaxed(&slot->next_free) : 0;
+    cache->first = cache->count ? weir__load_relaxed(&slot->link) : 0;
     return slot;
 }
 
@@ -185,7 +188,7 @@ void weir__slab_give(struct weir__slab *slab, struct weir__slab_cache *cache,
             count_out(slab, -1);
         return;
     }
-    weir__store_relaxed(&slot->next_free, cache->first); /* the cache belongs to the caller */
+    weir__store_relaxed(&slot->link, cache->first); /* the cache belongs to the caller */
     cache->first = slot->index + 1;
     if (++cache->count >= BATCH)
         weir__slab_flush(slab, cache);
@@ -197,7 +200,7 @@ void weir__slab_flush(struct weir__slab *slab, struct weir__slab_cache *cache)
         return;
     struct weir_future *last = weir__slab_at(slab, cache->first - 1);
     for (uint32_t i = 1; i < cache->count; i++)
-        last = weir__slab_at(slab, weir__load_relaxed(&last->next_free) - 1); /* owned */
+        last = weir__slab_at(slab, weir__load_relaxed(&last->link) - 1); /* owned */
     bool open = push_chain(slab, cache->first, last);
     assert(open); /* caches are flushed before the slab is closed */
     (void)open;
@@ -210,7 +213,7 @@ void weir__slab_close(struct weir__slab *slab)
     /* acq_rel [S1]: the chain can be walked, and nobody pushes any more */
     uint64_t head = weir__exchange_acq_rel(&slab->free, (uint64_t)CLOSED);
     for (uint32_t i = (uint32_t)head; i; found++)
-        i = weir__load_relaxed(&weir__slab_at(slab, i - 1)->next_free);
+        i = weir__load_relaxed(&weir__slab_at(slab, i - 1)->link);
     count_out(slab, (int64_t)total - found);
 }
 

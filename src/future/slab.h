@@ -15,7 +15,7 @@ struct weir__future_host;
 
 /* Slots at hand without contention, for one thread or under one lock. All zero: empty. */
 struct weir__slab_cache {
-    uint32_t first; /* index + 1 of the first, chained by next_free; 0: none */
+    uint32_t first; /* index + 1 of the first, chained by link; 0: none */
     uint32_t count;
 };
 

@@ -60,6 +60,12 @@ bool weir__future_claim(struct weir_future *future, unsigned state)
     }
 }
 
+void weir__future_start(struct weir_future *future)
+{
+    /* acq_rel [F1]: whoever sees RUNNING may end it */
+    weir__add_acq_rel(&future->word, (uint64_t)(WEIR__RUNNING - WEIR__CLAIMED));
+}
+
 bool weir__future_claim_hint(struct weir_future *future, uint64_t hint, unsigned state)
 {
     uint64_t word = weir__load_relaxed(&future->word); /* the CAS in claim acquires [F1] */
@@ -96,7 +102,12 @@ bool weir__future_close(struct weir_future *future, weir_status status)
     uint64_t word = weir__load_relaxed(&future->word); /* the state part is ours: RUNNING, CLAIMED */
     uint64_t step = WEIR__ENDED - weir__state(word);
     if (future->flags & WEIR__ARG_ON_HEAP) {
-        free(future->arg); /* what was submitted is released with the run, not with the future */
+        /* what was submitted is released with the run, not with the future */
+        const struct weir__future_host *host = weir__slab_host(future->slab);
+        if (host->free_arg)
+            host->free_arg(weir__slab_owner(future->slab), future->arg);
+        else
+            free(future->arg);
         future->flags &= (uint8_t)~WEIR__ARG_ON_HEAP;
     }
     future->status = (uint8_t)status;

@@ -2,12 +2,14 @@
  *
  * What the executor gets is run(), with the callback in its argument. It takes the times at which the
  * callback started and ended, and whether it wants no further run, and sends that back: as the result
- * if it succeeded, in front of the message if it failed. So a failure is a failure in the executor's statistics, and the whole thing
- * works wherever the executor runs it. */
+ * if it succeeded, in front of the message if it failed. So a failure is a failure in the executor's
+ * statistics, and the whole thing works wherever the executor runs it. Only a test clock cannot be
+ * read in another process: a run there is taken to fill the time from its submission to its end. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/compiler.h"
 #include "schedule/periodic_impl.h"
@@ -20,7 +22,11 @@ struct header {
     const weir_periodic_worker *worker; /* to be compared, not looked into */
     const void *arg;                    /* passed as it is, if there are no bytes */
     size_t arg_size;                    /* bytes that follow */
+    pid_t pid;                          /* where the clock is; 0: everywhere */
 };
+
+/* A time that could not be taken. */
+#define UNKNOWN_NS INT64_MIN
 
 /* What comes back from a run. */
 struct times {
@@ -50,8 +56,13 @@ size_t weir__run_header_size(void)
 
 void weir__run_header_fill(struct weir__work *work, const weir_periodic *periodic)
 {
-    struct header header = { periodic->fn, work->worker->options.clock, work->worker, periodic->arg,
-                             periodic->arg_size };
+    const weir_clock *clock = work->worker->options.clock;
+    struct header header = { .fn = periodic->fn,
+                             .clock = clock,
+                             .worker = work->worker,
+                             .arg = periodic->arg,
+                             .arg_size = periodic->arg_size,
+                             .pid = clock == weir_clock_monotonic() ? 0 : getpid() };
     memcpy(work->arg, &header, sizeof header);
     if (periodic->arg_size)
         memcpy(work->arg + weir__run_header_size(), periodic->arg, periodic->arg_size);
@@ -65,6 +76,11 @@ static bool has_not_failed(const weir_outcome *outcome)
             !outcome->message[0]);
 }
 
+static int64_t time_by(const struct header *header)
+{
+    return header->pid && header->pid != getpid() ? UNKNOWN_NS : weir_clock_now(header->clock);
+}
+
 static weir_status run(weir_task *task, void *arg)
 {
     struct header header;
@@ -72,12 +88,12 @@ static weir_status run(weir_task *task, void *arg)
     void *own = header.arg_size ? (unsigned char *)arg + weir__run_header_size()
                                 : (void *)(uintptr_t)header.arg;
     struct inside here = { header.worker, innermost };
-    struct times times = { .started_ns = weir_clock_now(header.clock) };
+    struct times times = { .started_ns = time_by(&header) };
     weir_outcome outcome;
     innermost = &here;
     weir_task_call(task, header.fn, own, &outcome);
     innermost = here.below;
-    times.finished_ns = weir_clock_now(header.clock);
+    times.finished_ns = time_by(&header);
     times.never_again = outcome.returned == WEIR_NEVER_AGAIN;
     if (has_not_failed(&outcome))
         return weir_task_return(task, &times, sizeof times);
@@ -87,7 +103,8 @@ static weir_status run(weir_task *task, void *arg)
                                              : weir_status_text(outcome.returned));
 }
 
-/* What the run left behind. A task that died has left nothing: then it took all the time since. */
+/* What the run left behind. A task that died has left nothing, and one in another process perhaps no
+ * times: then it took all the time since. */
 static struct times read_times(const struct weir__work *work, const weir_future *future,
                                const char **message)
 {
@@ -104,6 +121,10 @@ static struct times read_times(const struct weir__work *work, const weir_future 
         times.never_again = never_again;
         times.started_ns = started_ns;
         times.finished_ns = finished_ns;
+    }
+    if (times.started_ns == UNKNOWN_NS || times.finished_ns == UNKNOWN_NS) {
+        times.started_ns = work->submitted_ns;
+        times.finished_ns = weir_clock_now(work->worker->options.clock);
     }
     return times;
 }

@@ -27,3 +27,17 @@ void weir__futex_wake(_Atomic uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
     errno = saved;
 }
+
+void weir__futex_wait_shared(_Atomic uint32_t *word, uint32_t expected)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT, expected, NULL, NULL, 0);
+    errno = saved;
+}
+
+void weir__futex_wake_shared(_Atomic uint32_t *word, int count)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+    errno = saved;
+}

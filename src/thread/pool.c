@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "executor/cpus.h"
 #include "thread/pool_impl.h"
 
 #define IDLE_DEFAULT_NS (60 * WEIR_SECOND)

@@ -108,7 +108,4 @@ enum weir__sizing { WEIR__SIZE_KEEP, WEIR__SIZE_GROW, WEIR__SIZE_SHRINK };
 enum weir__sizing weir__sizing_rule(size_t workers, size_t idle, size_t backlog, size_t min_workers,
                                     size_t max_workers, double grow, double shrink);
 
-/* cpus.c: how many workers if nobody says. */
-size_t weir__default_workers(void);
-
 #endif

@@ -209,8 +209,10 @@ static void callback_may_submit_wait_register_cancel_and_unref(void **state)
     assert_status(deed.status[2], WEIR_OK);
     assert_int_equal(deed.nested.called, 1);
     assert_int_equal(deed.nested.value, 12);
-    assert_true(deed.cancelled);
-    assert_status(end_and_unref(deed.other), WEIR_ECANCELLED);
+    /* On threads, the callback is in the way of what comes next; a worker process is free already. */
+    if (factory_has(*state, TRAIT_THREADS))
+        assert_true(deed.cancelled);
+    assert_status(end_and_unref(deed.other), deed.cancelled ? WEIR_ECANCELLED : WEIR_OK);
     unpark(&parked);
 }
 

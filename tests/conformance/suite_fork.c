@@ -8,6 +8,7 @@ struct inheritance {
     weir_future *pending;  /* NULL if the executor has no backlog */
     weir_future *finished; /* returned the int 42 */
     bool threads;
+    bool processes;
 };
 
 static void never_called(weir_future *future, void *data)
@@ -40,6 +41,8 @@ static int try_executor_calls(void *data)
     if (in->threads) {
         EXPECT(weir_thread_executor_resize(in->executor, 1, 2) == WEIR_EFORKED);
         EXPECT(weir_thread_executor_maintain(in->executor, NULL) == WEIR_EFORKED);
+    } else if (in->processes) {
+        EXPECT(weir_process_executor_pids(in->executor, NULL, 0, &count) == WEIR_EFORKED);
     } else {
         EXPECT(weir_inline_executor_restart(in->executor) == WEIR_EFORKED);
     }
@@ -84,7 +87,8 @@ static int try_finished_future(void *data)
 
 static void fork_child_is_told_and_parent_goes_on(void **state)
 {
-    struct inheritance in = { .threads = factory_has(*state, TRAIT_THREADS) };
+    struct inheritance in = { .threads = factory_has(*state, TRAIT_THREADS),
+                              .processes = factory_has(*state, TRAIT_PROCESSES) };
     int number = 21;
     in.executor = new_executor(state, .workers = 2);
     in.finished = submit_ok(in.executor, double_task, &number, sizeof number);
@@ -102,7 +106,8 @@ static void fork_with_a_backlog_child_does_not_hang_and_parent_runs_it(void **st
     needs(state, TRAIT_CONCURRENT);
     struct parked parked = park(state, .workers = 2);
     struct inheritance in = { .executor = parked.executor,
-                              .threads = factory_has(*state, TRAIT_THREADS) };
+                              .threads = factory_has(*state, TRAIT_THREADS),
+                              .processes = factory_has(*state, TRAIT_PROCESSES) };
     in.pending = submit_ok(parked.executor, noop_task, NULL, 0);
     assert_int_equal(run_in_child(try_pending_future, &in), 0);
     assert_int_equal(run_in_child(try_executor_calls, &in), 0);
@@ -135,7 +140,8 @@ static void fork_in_full_flight_child_does_not_hang(void **state)
 {
     struct commotion commotion = { .executor = new_executor(state, .workers = 2, .limit = 16) };
     struct inheritance in = { .executor = commotion.executor,
-                              .threads = factory_has(*state, TRAIT_THREADS) };
+                              .threads = factory_has(*state, TRAIT_THREADS),
+                              .processes = factory_has(*state, TRAIT_PROCESSES) };
     struct crew *crew = crew_start(2, keep_busy, &commotion);
     int failed = 0;
     for (int i = 0; i < ROUNDS(100) + 5 && failed == 0; i++)
@@ -166,7 +172,7 @@ static void fork_child_may_make_an_executor_of_its_own(void **state)
 {
 #if defined(__SANITIZE_THREAD__)
     /* The thread sanitizer does not support threads in a forked child. */
-    if (factory_has(*state, TRAIT_THREADS))
+    if (factory_has(*state, TRAIT_THREADS) || factory_has(*state, TRAIT_PROCESSES))
         skip();
 #endif
     weir_executor *executor = new_executor(state, .workers = 2);

@@ -17,7 +17,7 @@ static void input_submit_refuses_nonsense(void **state)
         { .fn = NULL },
         { .fn = noop_task, .arg = NULL, .arg_size = 3 },
         { .fn = noop_task, .start_within_ns = -1 },
-        { .fn = noop_task, .flags = 2 },
+        { .fn = noop_task, .flags = 1u << 2 },
         { .fn = noop_task, .flags = WEIR_MUST_ADMIT | 1u << 31 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

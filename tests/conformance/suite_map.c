@@ -109,10 +109,10 @@ static void map_keeps_no_more_in_flight_than_told(void **state)
 static void map_shares_a_full_backlog_with_others(void **state)
 {
     needs(state, TRAIT_CONCURRENT);
+    struct gate *gate = gate_create();
     weir_executor *executor = new_executor(state, .workers = 1, .limit = 2);
     fill_numbers();
     /* Of the two places one is taken by a task that does not end before the map does. */
-    struct gate *gate = gate_create();
     gate_open(gate);
     weir_future *other = submit_ok(executor, gate_task, gate, 0);
     assert_status(map_doubles(executor, &(weir_map_options){ .chunk = 10, .in_flight = 2 }),
@@ -474,8 +474,8 @@ static weir_status open_after_second(size_t index, const void *value, size_t siz
 static void unordered_map_calls_back_in_the_order_of_completion(void **state)
 {
     needs(state, TRAIT_CONCURRENT);
-    weir_executor *executor = new_executor(state, .workers = 2);
     held_gate = gate_create();
+    weir_executor *executor = new_executor(state, .workers = 2);
     struct {
         struct gate *gate;
         int which, unused;

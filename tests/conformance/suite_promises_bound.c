@@ -26,7 +26,9 @@ static void promise2_bursts_of_workers_plus_limit_are_admitted_and_no_more(void 
     needs(state, TRAIT_CONCURRENT);
     static const size_t workers[] = { 1, 2, 4, MOST_WORKERS };
     static const size_t limits[] = { 1, 2, 7, MOST_LIMIT };
-    const uint64_t rounds = factory_has(*state, TRAIT_DYNAMIC) ? ROUNDS(1000) : ROUNDS(10000);
+    const uint64_t rounds = factory_has(*state, TRAIT_DYNAMIC)     ? ROUNDS(1000)
+                            : factory_has(*state, TRAIT_PROCESSES) ? ROUNDS(1500)
+                                                                   : ROUNDS(10000);
     for (int i = 0; i < 16; i++) {
         size_t w = workers[i / 4];
         size_t l = limits[i % 4];

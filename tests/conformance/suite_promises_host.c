@@ -34,6 +34,8 @@ static int64_t best_shutdown_ns(void **state, size_t workers, int tries)
 
 static void promise6_idle_executor_shuts_down_within_10_ms(void **state)
 {
+    if (SANITIZED && factory_has(*state, TRAIT_PROCESSES))
+        skip(); /* a process takes long to end with a sanitizer in it */
     assert_true(best_shutdown_ns(state, 8, 10) < PROMPT_NS(10 * WEIR_MILLISECOND));
 }
 

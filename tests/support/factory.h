@@ -15,7 +15,9 @@ enum executor_trait {
     /* Workers come and go with the work. */
     TRAIT_DYNAMIC = 1u << 2,
     /* Workers are threads of this process, made by the thread executor. */
-    TRAIT_THREADS = 1u << 3
+    TRAIT_THREADS = 1u << 3,
+    /* Workers are processes, made by the process executor. */
+    TRAIT_PROCESSES = 1u << 4
 };
 
 /* Options that every kind understands, or ignores where they have no meaning for it. Zero members

@@ -24,7 +24,7 @@ weir_add_test(unit/policy/policy.c)
 weir_add_test(unit/executor/errors.c)
 weir_add_test(unit/executor/shutdown.c)
 
-weir_add_test(unit/thread/cpus.c WRAP fopen sched_getaffinity)
+weir_add_test(unit/executor/cpus.c WRAP fopen sched_getaffinity)
 weir_add_test(unit/thread/sizing.c)
 
 weir_add_schedule_test(unit/schedule/cancel.c SOURCES unit/schedule/scenario.c)

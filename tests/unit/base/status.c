@@ -14,6 +14,7 @@ static const struct {
     { 9, "WEIR_ECRASHED" },  { 10, "WEIR_EEXPIRED" },  { 11, "WEIR_EDEADLOCK" },
     { 12, "WEIR_ETOOBIG" },  { 13, "WEIR_EFORKED" },   { 14, "WEIR_EDISCARDED" },
     { 15, "WEIR_EPENDING" }, { 16, "WEIR_EBROKEN" },   { 17, "WEIR_NEVER_AGAIN" },
+    { 18, "WEIR_EOVERRUN" },
 };
 enum {
     KNOWN = sizeof known / sizeof known[0]

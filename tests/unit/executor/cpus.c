@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "support/snapshot.h"
-#include "thread/pool_impl.h"
+#include "executor/cpus.h"
 
 static const struct file {
     const char *path, *text;

@@ -1,12 +1,15 @@
 /* How many workers if nobody says: the CPUs this process may use. */
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "thread/pool_impl.h"
+#include "executor/cpus.h"
+#include "weir/executor.h"
 
 enum { PATH_BYTES = 4096 };
 
