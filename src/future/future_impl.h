@@ -126,9 +126,6 @@ enum weir__help {
     WEIR__HELP_DEADLOCK /* it is the caller, or has the caller on top */
 };
 
-/* A link with this bit is not the slab's. */
-#define WEIR__LINK_FOREIGN UINT32_C(0x80000000)
-
 #define WEIR__KILLABLE ((uint64_t)1 << 32) /* in reruns: WEIR_KILL_ON_CANCEL */
 
 struct weir__future_host {

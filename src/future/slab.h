@@ -15,8 +15,8 @@ struct weir__future_host;
 
 /* Slots at hand without contention, for one thread or under one lock. All zero: empty. */
 struct weir__slab_cache {
-    uint32_t first; /* index + 1 of the first, chained by link; 0: none */
-    uint32_t count;
+    struct weir_future *first; /* of a chain; NULL: none */
+    uint32_t count;            /* of slots that were given; see slab.c */
 };
 
 /* host: what futures of this slab ask about their executor; borrowed, must live as long as there

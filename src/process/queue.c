@@ -237,7 +237,7 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
     (void)wakes;
     pool->free = record->next;
     record->future = future;
-    weir__store_relaxed(&future->link, slot | WEIR__LINK_FOREIGN); /* the lock orders */
+    weir__store_relaxed(&future->link, slot); /* the lock orders */
     note_limits_locked(pool, record, future);
     fill_slot(pool, slot, future);
     append_open_locked(pool, slot);
@@ -260,7 +260,7 @@ const struct weir__places_ops weir__process_places_ops = {
 /* The slot of an open task, or UINT32_MAX. Requires: lock. */
 static uint32_t find_open_locked(struct weir__process_pool *pool, struct weir_future *future)
 {
-    uint32_t slot = weir__load_relaxed(&future->link) ^ WEIR__LINK_FOREIGN; /* the lock orders */
+    uint32_t slot = weir__load_relaxed(&future->link); /* the lock orders */
     if (slot >= weir__pool_segment(pool)->slots || pool->record[slot].future != future ||
         !pool->record[slot].open || pool->spoilt)
         return UINT32_MAX;
