@@ -39,7 +39,8 @@ struct weir__places {
     /* Protected by: the executor's lock. Atomic ones are read elsewhere. */
     _Alignas(WEIR__CACHE_LINE) weir__counter accepted; /* atomic [A3]; places given out, ever */
     uint64_t withdrawn;            /* tasks ended by others than workers, done with; see admit.c */
-    uint64_t freed_seen;           /* places known to have been given back: a lower bound */
+    weir__counter freed_seen;      /* atomic, relaxed; places known to have been given back: a
+                                      lower bound */
     struct weir__slab_cache cache; /* slots at hand for submissions */
     struct weir__blocked *first_blocked, *last_blocked;
     bool passing;                  /* a submitter that was given a place is waking up */
