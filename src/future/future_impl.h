@@ -189,6 +189,9 @@ void weir__future_adopt(struct weir_future *future, uint32_t refs, unsigned stat
 bool weir__future_close(struct weir_future *future, weir_status status);
 /* The second half, after close said true: run the callbacks. */
 void weir__future_call_back(struct weir_future *future);
+/* CLAIMED or RUNNING -> FREE, for a task that was submitted without a future, or whose future was given
+ * up: true. False: nothing has been done, somebody may want to know. Requires: the claim; no lock. */
+bool weir__future_end_unseen(struct weir_future *future, struct weir__slab_cache *cache);
 /* CLAIMED or RUNNING -> ENDED; wakes waiters, runs callbacks, drops the ender's reference. Result
  * and error have been set. Requires: the claim; no lock. */
 void weir__future_end(struct weir_future *future, weir_status status,

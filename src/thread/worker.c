@@ -36,6 +36,19 @@ enum { IDLE_LOOKS = 100, STREAM = 2 };
 
 #define LONG_NS ((uint64_t)WEIR_SECOND) /* what was seen of the queue before may be long ago */
 
+/* End the future of a task that has run, for whoever waits, or is to be called. */
+static void end_seen(struct weir__worker *worker, struct weir_future *future, weir_status status)
+{
+    if (weir__future_close(future, status)) {
+        worker->clock_ns = 0;
+        /* relaxed: a number for sizing */
+        weir__add_relaxed(&worker->pool->calling_back, (size_t)1);
+        weir__future_call_back(future);
+        weir__sub_relaxed(&worker->pool->calling_back, (size_t)1);
+    }
+    weir__future_drop(future, &worker->cache);
+}
+
 static void worker_task_ended(struct weir_task *task, weir_status status)
 {
     struct weir__worker *worker = task->context;
@@ -53,14 +66,8 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
         weir__places_release(task->executor, worker->cell);
     }
     worker->clock_ns = task->nested ? 0 : end_ns;
-    if (weir__future_close(future, status)) {
-        worker->clock_ns = 0;
-        /* relaxed: a number for sizing */
-        weir__add_relaxed(&worker->pool->calling_back, (size_t)1);
-        weir__future_call_back(future);
-        weir__sub_relaxed(&worker->pool->calling_back, (size_t)1);
-    }
-    weir__future_drop(future, &worker->cache);
+    if (!weir__future_end_unseen(future, &worker->cache))
+        end_seen(worker, future, status);
     weir__counter_bump(&worker->settled, 1); /* release [E2]: the end and the callbacks */
 }
 
