@@ -104,8 +104,8 @@ struct weir_future {
 
     /* Before the task has run, what its submission says of that; afterwards its result. */
     union {
-        _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
-        int64_t run_within_ns;                   /* submitter until PENDING; 0: no such limit */
+        void *result;          /* claimer until ENDED; valid by the flags */
+        int64_t run_within_ns; /* submitter until PENDING; 0: no such limit */
     };
     union {
         size_t result_size; /* claimer until ENDED; bytes */
@@ -118,6 +118,10 @@ struct weir_future {
     weir_done_fn *done;               /* protected by: lock; the first callback */
     void *done_data;                  /* protected by: lock */
 };
+
+_Static_assert(offsetof(struct weir_future, result) == WEIR__CACHE_LINE &&
+                   sizeof(struct weir_future) == (size_t)2 * WEIR__CACHE_LINE,
+               "two cache lines, of which the first has all that a plain task needs");
 
 /* What the future layer asks the layer above, which alone knows executors. */
 enum weir__help {
