@@ -71,6 +71,16 @@ static void resize_without_memory_says_so_and_can_be_repeated(void **state)
     tear_down(&stage);
 }
 
+static void create_vector_without_memory_leaves_nothing(void **state)
+{
+    (void)state;
+    weir_shared_vector *vector = NULL;
+    long before = allocations_held();
+    fail_each(weir_shared_vector_create(&vector, 100, 100), 3);
+    weir_shared_vector_destroy(vector);
+    assert_int_equal(allocations_held(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +89,7 @@ int main(void)
         cmocka_unit_test_teardown(create_threads_without_memory_for_all_works_with_some,
                                   end_scarcity),
         cmocka_unit_test_teardown(resize_without_memory_says_so_and_can_be_repeated, end_scarcity),
+        cmocka_unit_test_teardown(create_vector_without_memory_leaves_nothing, end_scarcity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,8 @@ weir_add_test(unit/policy/policy.c)
 weir_add_test(unit/executor/errors.c)
 weir_add_test(unit/executor/shutdown.c)
 
+weir_add_test(unit/process/shared_vector.c)
+
 weir_add_test(unit/executor/cpus.c WRAP fopen sched_getaffinity)
 weir_add_test(unit/thread/sizing.c)
 

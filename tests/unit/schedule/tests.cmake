@@ -3,6 +3,7 @@
 weir_add_schedule_test(unit/schedule/sync.c)
 weir_add_schedule_test(unit/schedule/queue.c)
 weir_add_schedule_test(unit/schedule/future.c)
+weir_add_schedule_test(unit/schedule/vector.c)
 weir_add_schedule_test(unit/schedule/nested.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/ends.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/admit.c SOURCES unit/schedule/scenario.c)
