@@ -132,10 +132,11 @@ static inline weir_status weir_scheduler_submit_at(weir_scheduler *scheduler, in
  *
  *  @param scheduler  the scheduler; it stays valid, for statistics and for destroy.
  *  @param options    NULL: defaults. The timeout is in real time, whatever the clock.
- *  @return WEIR_OK: everything accepted has ended. In the scheduler's own thread: WEIR_OK at once; in
- *          another of its tasks: once all has come due; and the rest goes on | WEIR_ETIMEDOUT: some
+ *  @return WEIR_OK: everything accepted has ended. From a task of the scheduler, or in its own thread,
+ *          which cannot wait for itself: WEIR_OK at once, and the rest goes on | WEIR_ETIMEDOUT: some
  *          has not ended, and goes on | WEIR_EINVAL | WEIR_EFORKED
- *  @threads any, several at once. @blocks up to the timeout. @since 0.1 */
+ *  @threads any, several at once. @blocks up to the timeout; a worker of the executor that waits here
+ *  runs what is in the backlog itself, as in weir_wait_all(). @since 0.1 */
 static inline weir_status weir_scheduler_shutdown(weir_scheduler *scheduler,
                                                   const weir_shutdown_options *options);
 

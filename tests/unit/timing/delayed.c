@@ -606,6 +606,74 @@ static void shutdown_from_a_task_does_not_wait_for_itself(void **state)
     assert_noted(1, (uint32_t[]){ 1 });
 }
 
+static weir_status shut_down_at_the_gate(weir_task *task, void *arg)
+{
+    (void)arg;
+    gate_task(task, fixture.gate);
+    return weir_scheduler_shutdown(fixture.scheduler,
+                                   &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS });
+}
+
+static void shutdown_from_the_only_worker_makes_room_for_what_comes_due(void **state)
+{
+    (void)state;
+    tear_down(state);
+    assert_int_equal(begin(weir_block(WEIR_FOREVER), 1), 0);
+    weir_future *closing = submit_ok(fixture.executor, shut_down_at_the_gate, NULL, 0);
+    assert_true(gate_wait_entered(fixture.gate, 1));
+    for (uint32_t i = 1; i <= 3; i++) /* one in the backlog, one on its way, one that waits for it */
+        weir_future_unref(note_after(0, i));
+    weir_stats stats = { .blocked = 0 };
+    assert_eventually(weir_executor_stats(fixture.executor, &stats) == WEIR_OK &&
+                      stats.blocked == 1);
+    gate_open(fixture.gate);
+    assert_status(end_of(closing), WEIR_OK);
+    assert_status(weir_future_error(closing, NULL), 0);
+    weir_future_unref(closing);
+    assert_noted(3, (uint32_t[]){ 1, 2, 3 });
+}
+
+/* A wait for all that has no memory. The task ends when one of them is waited for. */
+static _Atomic unsigned without_memory, waits;
+weir_status __real_weir_future_wait(weir_future *, int64_t);
+weir_status __wrap_weir_future_wait(weir_future *, int64_t);
+weir_status __real_weir_wait_all(weir_future *const *, size_t, int64_t, size_t *);
+weir_status __wrap_weir_wait_all(weir_future *const *, size_t, int64_t, size_t *);
+
+weir_status __wrap_weir_wait_all(weir_future *const *futures, size_t n, int64_t timeout_ns,
+                                 size_t *done)
+{
+    if (!atomic_load(&without_memory))
+        return __real_weir_wait_all(futures, n, timeout_ns, done);
+    if (atomic_fetch_add(&waits, 1) > 100)
+        gate_open(fixture.gate);
+    return WEIR_ENOMEM;
+}
+
+weir_status __wrap_weir_future_wait(weir_future *future, int64_t timeout_ns)
+{
+    if (atomic_load(&without_memory))
+        gate_open(fixture.gate);
+    return __real_weir_future_wait(future, timeout_ns);
+}
+
+static void shutdown_without_memory_waits_all_the_same(void **state)
+{
+    (void)state;
+    weir_future *future;
+    assert_status(weir_scheduler_submit_after(fixture.scheduler, 0, gate_task, fixture.gate, 0,
+                                              &future),
+                  WEIR_OK);
+    assert_true(gate_wait_entered(fixture.gate, 1));
+    atomic_store(&waits, 0);
+    atomic_store(&without_memory, 1);
+    weir_status status = weir_scheduler_shutdown(fixture.scheduler, NULL);
+    atomic_store(&without_memory, 0);
+    assert_status(status, WEIR_OK);
+    assert_int_equal(atomic_load(&waits), 1); /* and not in a busy loop */
+    assert_status(end_and_unref(future), WEIR_OK);
+}
+
 static void shutdown_from_the_own_thread_returns_at_once(void **state)
 {
     (void)state;
@@ -827,6 +895,8 @@ int main(void)
         test(shutdown_cancels_at_its_timeout_if_told_to),
         test(submission_after_shutdown_is_refused),
         test(shutdown_from_a_task_does_not_wait_for_itself),
+        test(shutdown_from_the_only_worker_makes_room_for_what_comes_due),
+        test(shutdown_without_memory_waits_all_the_same),
         test(shutdown_from_the_own_thread_returns_at_once),
         test(limit_bounds_what_is_pending),
         test(thread_does_not_wake_while_nothing_is_due),
