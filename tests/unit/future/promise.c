@@ -302,7 +302,7 @@ static void promises_cannot_follow_each_other_in_a_circle(void **state)
 
 /* A call of weir_promise_follow() that is looked into: each reference that it gives up on its way is
  * a moment at which others may do what they like. */
-static void (*on_unref)(void);
+static _Thread_local void (*on_unref)(void);
 void __real_weir_future_unref(weir_future *);
 void __wrap_weir_future_unref(weir_future *);
 
