@@ -8,6 +8,7 @@
 #include "support/gate.h"
 #include "support/submit.h"
 #include "support/tasks.h"
+#include "sync/parker.h"
 
 struct fixture {
     weir_promise_pool *pool;
@@ -315,6 +316,20 @@ void __wrap_weir_future_unref(weir_future *future)
     __real_weir_future_unref(future);
 }
 
+/* And the first that it takes. */
+static _Thread_local void (*on_ref)(void);
+weir_future *__real_weir_future_ref(weir_future *);
+weir_future *__wrap_weir_future_ref(weir_future *);
+
+weir_future *__wrap_weir_future_ref(weir_future *future)
+{
+    void (*look)(void) = on_ref;
+    on_ref = NULL;
+    if (look)
+        look();
+    return __real_weir_future_ref(future);
+}
+
 static struct circle {
     weir_promise *promise[2];
     weir_future *future[2];
@@ -423,6 +438,80 @@ static void worker_that_waits_already_runs_the_other_when_it_comes(void **state)
     weir_future_unref(follow(f, pool.executor, double_task, 3));
     assert_status(end_and_unref(waiter), WEIR_OK);
     assert_status(nested.waited, WEIR_OK);
+    end_pool(&pool);
+}
+
+/* How often the thread went to sleep, in a task that wants to know. */
+static _Thread_local bool counts_sleeps;
+static _Atomic unsigned sleeps;
+bool __real_weir__park(struct weir__parker *, int64_t);
+bool __wrap_weir__park(struct weir__parker *, int64_t);
+
+bool __wrap_weir__park(struct weir__parker *parker, int64_t deadline_ns)
+{
+    if (counts_sleeps)
+        atomic_fetch_add(&sleeps, 1);
+    return __real_weir__park(parker, deadline_ns);
+}
+
+static struct choice {
+    weir_promise *promise[2];
+    weir_future *future[2], *task[2];
+    size_t first;
+    weir_state second; /* when the first has ended */
+} choice;
+
+static weir_status wait_for_any_inside(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    counts_sleeps = true;
+    weir_status status = weir_wait_any(choice.future, 2, WATCHDOG_NS, &choice.first);
+    counts_sleeps = false;
+    choice.second = weir_future_state(choice.task[1]);
+    return status;
+}
+
+/* While the second is being followed: it stands for its task already. */
+static void follow_the_first(void)
+{
+    assert_status(weir_promise_follow(choice.promise[0], choice.task[0]), WEIR_OK);
+}
+
+static void at_the_next(void)
+{
+    on_ref = follow_the_first;
+}
+
+static void worker_that_waits_for_any_runs_one_of_them(void **state)
+{
+    struct fixture *f = *state;
+    struct pool pool = new_pool();
+    choice = (struct choice){ .first = 7 };
+    atomic_store(&sleeps, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_status(weir_promise_create(f->pool, NULL, &choice.promise[i], &choice.future[i]),
+                      WEIR_OK);
+        assert_status(weir_promise_hold(choice.promise[i]), WEIR_OK);
+    }
+    weir_future *waiter = submit_ok(pool.executor, wait_for_any_inside, NULL, 0);
+    for (int i = 0; i < 2; i++)
+        choice.task[i] = submit_ok(pool.executor, double_task, &i, sizeof i);
+    gate_open(pool.gate);
+    assert_eventually(atomic_load(&sleeps) == 1);
+    /* Both are there to be run when the waiter is told of the first. */
+    on_ref = at_the_next;
+    assert_status(weir_promise_follow(choice.promise[1], choice.task[1]), WEIR_OK);
+    assert_status(end_of(waiter), WEIR_OK);
+    assert_status(weir_future_error(waiter, NULL), 0);
+    assert_int_equal(choice.first, 0);
+    assert_int_equal(choice.second, WEIR_PENDING);
+    for (int i = 0; i < 2; i++) {
+        weir_promise_destroy(choice.promise[i]);
+        assert_status(end_and_unref(choice.future[i]), WEIR_OK);
+        weir_future_unref(choice.task[i]);
+    }
+    weir_future_unref(waiter);
     end_pool(&pool);
 }
 
@@ -576,6 +665,7 @@ int main(void)
         test(row_of_followers_stands_where_its_last_one_does),
         test(worker_that_waits_for_a_follower_runs_the_other),
         test(worker_that_waits_already_runs_the_other_when_it_comes),
+        test(worker_that_waits_for_any_runs_one_of_them),
         test(promises_and_tasks_can_be_waited_for_together),
         test(bad_arguments_are_refused),
         test(forked_child_is_told_so),
