@@ -9,9 +9,10 @@
  *  The future belongs to the task for all of this time. It is WEIR_PENDING until the task starts, and
  *  can be cancelled until then, also after it has come due. (Just while the scheduler submits it,
  *  nobody can say yet whether it starts: weir_future_cancel() then returns false, and the task ends
- *  cancelled all the same if it has not started when the submission is through.) If the executor refuses the task when it
- *  comes due, the future ends with that status (weir_future_state(): WEIR_FINISHED): WEIR_EREJECTED
- *  by the policy, in whichever way; else WEIR_ESHUTDOWN, WEIR_EBROKEN, WEIR_ENOMEM, WEIR_ESYS.
+ *  cancelled all the same if it has not started when the submission is through.) If the executor
+ *  refuses the task when it comes due, the future ends with that status (weir_future_state():
+ *  WEIR_FINISHED): WEIR_EREJECTED by the policy, in whichever way; else WEIR_ESHUTDOWN, WEIR_EBROKEN,
+ *  WEIR_ENOMEM, WEIR_ESYS, and WEIR_EINVAL for what executors of its kind cannot do.
  *
  *  The scheduler's own bookkeeping is the first callback of each future: of yours, weir_future_on_done()
  *  may refuse the first one, too, with WEIR_ENOMEM.
@@ -106,8 +107,7 @@ WEIR_API weir_status weir_scheduler_submit_after(weir_scheduler *scheduler, int6
  *  @param submission  as for weir_submit_with(). Its start_within_ns counts from the time that the
  *                     task comes due.
  *  @param out         as for weir_scheduler_submit_after().
- *  @return as weir_scheduler_submit_after(); WEIR_EINVAL also for unknown flags and a negative
- *          start_within_ns.
+ *  @return as weir_scheduler_submit_after(); WEIR_EINVAL also for unknown flags and negative times.
  *  @threads any. @blocks never. @since 0.1 */
 static inline weir_status weir_scheduler_submit_at(weir_scheduler *scheduler, int64_t at_ns,
                                                    const weir_submission *submission,
@@ -132,10 +132,11 @@ static inline weir_status weir_scheduler_submit_at(weir_scheduler *scheduler, in
  *
  *  @param scheduler  the scheduler; it stays valid, for statistics and for destroy.
  *  @param options    NULL: defaults. The timeout is in real time, whatever the clock.
- *  @return WEIR_OK: everything accepted has ended. In the scheduler's own thread: WEIR_OK at once; in
- *          another of its tasks: once all has come due; and the rest goes on | WEIR_ETIMEDOUT: some
+ *  @return WEIR_OK: everything accepted has ended. From a task of the scheduler, or in its own thread,
+ *          which cannot wait for itself: WEIR_OK at once, and the rest goes on | WEIR_ETIMEDOUT: some
  *          has not ended, and goes on | WEIR_EINVAL | WEIR_EFORKED
- *  @threads any, several at once. @blocks up to the timeout. @since 0.1 */
+ *  @threads any, several at once. @blocks up to the timeout; a worker of the executor that waits here
+ *  runs what is in the backlog itself, as in weir_wait_all(). @since 0.1 */
 static inline weir_status weir_scheduler_shutdown(weir_scheduler *scheduler,
                                                   const weir_shutdown_options *options);
 

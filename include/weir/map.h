@@ -83,8 +83,8 @@ typedef struct weir_map_options {
  *          what has not started was cancelled; what has ended and was not delivered yet is dropped
  *          (WEIR_EDISCARDED); what runs is told, goes on, and is forgotten (items given as pointers
  *          must live until it has ended) | WEIR_ESHUTDOWN, WEIR_EBROKEN, WEIR_ESYS, WEIR_ENOMEM,
- *          WEIR_EFORKED as for weir_submit() | WEIR_EINVAL. Results that were delivered before that
- *          stay.
+ *          WEIR_EFORKED as for weir_submit() | WEIR_EINVAL, also for arrays larger than memory can be.
+ *          Results that were delivered before that stay.
  *  @threads any; from tasks, too. @blocks until the end, or up to the timeout, which a submission
  *  that is under way (a policy that makes submitters wait, an executor or a policy that runs tasks in
  *  them) and the delivery of a chunk may exceed. @since 0.1 */

@@ -173,8 +173,8 @@ WEIR_API weir_status weir_periodic_run(weir_periodic_worker *worker);
  *  @threads any, callbacks too. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_periodic_stop(weir_periodic_worker *worker);
 
-/** Wait until a worker has stopped, and every run has ended. Does not ask it to. Once it is stopping,
- *  a worker of the executor that waits here runs what is left itself, as in weir_wait_all().
+/** Wait until a worker has stopped, and every run has ended. Does not ask it to. A worker of the
+ *  executor that waits here runs what is in the backlog itself, as in weir_wait_all().
  *
  *  @param worker      the worker.
  *  @param timeout_ns  of real time, whatever the clock; 0 looks, WEIR_FOREVER waits without end.

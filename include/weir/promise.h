@@ -11,7 +11,11 @@
  *        |  '--follow--> as the other future stands, until it ends, and likewise then
  *        '--weir_future_cancel()--> CANCELLED
  *
- *  Promises come from a pool, which keeps their memory. */
+ *  Futures may follow each other in a row of any length; what is done to the first costs time and
+ *  stack in proportion to it.
+ *
+ *  Promises come from a pool, which keeps their memory. After fork(), in the child, the calls on a
+ *  promise of the parent return WEIR_EFORKED, or do nothing. */
 #ifndef WEIR_PROMISE_H
 #define WEIR_PROMISE_H
 
@@ -57,7 +61,7 @@ WEIR_API weir_status weir_promise_create(weir_promise_pool *pool, const char *na
  *  more, only be asked to stop.
  *
  *  @return WEIR_OK | WEIR_ECANCELLED: the future has ended already, do not do the work |
- *          WEIR_EINVAL: NULL, or started or held before
+ *          WEIR_EINVAL: NULL, or started or held before | WEIR_EFORKED
  *  @threads one at a time for each promise. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_promise_start(weir_promise *promise);
 
@@ -71,7 +75,7 @@ WEIR_API bool weir_promise_cancel_requested(const weir_promise *promise);
  *  says that it was cancelled. The future stays WEIR_PENDING.
  *
  *  @return WEIR_OK | WEIR_ECANCELLED: the future has ended already, do not submit | WEIR_EINVAL:
- *          NULL, or started or held before
+ *          NULL, or started or held before | WEIR_EFORKED
  *  @threads one at a time for each promise. @blocks never. @since 0.1 */
 WEIR_API weir_status weir_promise_hold(weir_promise *promise);
 
@@ -82,9 +86,10 @@ WEIR_API weir_status weir_promise_hold(weir_promise *promise);
  *  @param promise  held, see weir_promise_hold(). It may be destroyed right after.
  *  @param future   the other one; a reference is taken.
  *  @return WEIR_OK | WEIR_EINVAL: NULL, its own future, or the promise is not held | WEIR_EDEADLOCK:
- *          the other future follows this one, directly or by way of others: the promise is held as
- *          before | WEIR_ENOMEM (not if nobody else gave the other future a callback): likewise |
- *          WEIR_EFORKED
+ *          the other future follows this one, directly or by way of others, or is just about to (of
+ *          calls at the same time that would close a circle together, more than one may be refused):
+ *          the promise is held as before | WEIR_ENOMEM (not if nobody else gave the other future a
+ *          callback): likewise | WEIR_EFORKED
  *  @threads one at a time for each promise. @blocks never; callbacks run here if the other
  *  one has ended already. @since 0.1 */
 WEIR_API weir_status weir_promise_follow(weir_promise *promise, weir_future *future);
@@ -95,7 +100,7 @@ WEIR_API weir_status weir_promise_follow(weir_promise *promise, weir_future *fut
  *  @param data     the bytes, which are copied; NULL only with size 0.
  *  @param size     bytes.
  *  @return WEIR_OK | WEIR_ECANCELLED: it has ended already, and nothing changes | WEIR_ENOMEM: it
- *          has not ended | WEIR_EINVAL
+ *          has not ended | WEIR_EINVAL | WEIR_EFORKED
  *  @threads one at a time for each promise; callbacks run in this one. @blocks never.
  *  @since 0.1 */
 WEIR_API weir_status weir_promise_return(weir_promise *promise, const void *data, size_t size);
@@ -103,12 +108,13 @@ WEIR_API weir_status weir_promise_return(weir_promise *promise, const void *data
 /** End the future with another status than WEIR_OK.
  *
  *  @param promise  in any state that is not an end, and not following.
- *  @param status   how it ends: every status but WEIR_OK and WEIR_EPENDING. weir_future_state() will
- *                  say WEIR_CANCELLED, WEIR_EXPIRED, WEIR_DISCARDED for the statuses of those, and
- *                  WEIR_FINISHED for all others.
+ *  @param status   how it ends: every status that there is but WEIR_OK and WEIR_EPENDING.
+ *                  weir_future_state() will say WEIR_CANCELLED, WEIR_EXPIRED, WEIR_DISCARDED for the
+ *                  statuses of those, and WEIR_FINISHED for all others.
  *  @param code     for weir_future_error(), which gives it for WEIR_EFAILED only.
  *  @param message  for weir_future_error(), copied; NULL: the sentence of the status.
- *  @return WEIR_OK | WEIR_ECANCELLED: it has ended already, and nothing changes | WEIR_EINVAL
+ *  @return WEIR_OK | WEIR_ECANCELLED: it has ended already, and nothing changes | WEIR_EINVAL |
+ *          WEIR_EFORKED
  *  @threads one at a time for each promise; callbacks run in this one. @blocks never.
  *  @since 0.1 */
 WEIR_API weir_status weir_promise_fail(weir_promise *promise, weir_status status, int code,

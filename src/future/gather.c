@@ -105,14 +105,27 @@ void weir__gather_forget(struct weir__member *member)
     member->registered = false;
 }
 
-/* Run here what promises stand for, if it is ours to run. False: the only member is the caller. */
+static bool is_satisfied(struct weir__gather *gather)
+{
+    weir__lock_take(&gather->lock);
+    bool enough = satisfied(gather);
+    weir__lock_release(&gather->lock);
+    return enough;
+}
+
+/* Run here what promises stand for, if it is ours to run, until that is enough. False: the only member
+ * is the caller. */
 static bool help_promises(struct weir__gather *gather)
 {
     for (size_t i = 0; gather->has_promises && i < gather->count; i++) {
         struct weir_future *future = gather->members[i].future;
-        if (future && weir__slab_host(future->slab)->moves && !weir__future_ended(future) &&
-            weir__help_along(future) == WEIR__HELP_DEADLOCK && gather->count == 1)
+        if (!future || !weir__slab_host(future->slab)->moves || weir__future_ended(future))
+            continue;
+        enum weir__help help = weir__help_along(future);
+        if (help == WEIR__HELP_DEADLOCK && gather->count == 1)
             return false;
+        if (help == WEIR__HELP_RAN && is_satisfied(gather))
+            break;
     }
     return true;
 }

@@ -6,20 +6,26 @@
  *               start                         return, fail
  * PROMISED ----------------> STARTED ------------------------------> (ended)
  *      | |'---------------------------------- return, fail ----------^  ^  ^
- *      | | hold                       return, fail                      |  |
+ *      | | hold            return, fail                                 |  |
  *      | '-------> HELD ------------------------------------------------'  |
- *      |             '--follow--> FOLLOWING --the other future ended-------'
- *      '--cancel--> (ended)
+ *      |             '--follow--> LINKING ---> FOLLOWING --the other ended-'
+ *      '--cancel--> (ended)          '--a circle: HELD again
  *
  * Who may end the future. PROMISED: whoever moves the word out of PENDING, by claim: the promise or a
- * canceller. STARTED, HELD: the promise alone. FOLLOWING: the callback of the other future alone.
- * The phase changes under the future's lock, and a canceller claims under the same lock, only in
- * PROMISED: so hold and cancel exclude each other, and after hold nobody else can end it.
+ * canceller. STARTED, HELD, LINKING: the promise alone. FOLLOWING: the callback of the other future
+ * alone. The phase changes under the future's lock, and a canceller claims under the same lock, only
+ * in PROMISED: so hold and cancel exclude each other, and after hold nobody else can end it.
  *
- * Why no cancelled task runs. In HELD a cancellation returns false, and leaves CANCEL_REQUESTED in
- * the word. follow() changes the phase and looks for the request in one critical section: either
- * the canceller came before, and follow() passes its request on; or it comes after, and finds the
- * other future to cancel.
+ * Why there is no circle. A link is made in LINKING, in which only those see it that look for circles;
+ * to all others the promise is held. Then its maker walks along the links, FOLLOWING and LINKING ones.
+ * Of links that would make a circle, whichever is made last at least finds all the others on its way,
+ * and is taken back; so a circle never consists of FOLLOWING links alone, and whoever asks where a
+ * future stands comes to an end. (Several may find each other, and all be taken back.)
+ *
+ * Why no cancelled task runs. In HELD and LINKING a cancellation returns false, and leaves
+ * CANCEL_REQUESTED in the word. follow() goes to FOLLOWING and looks for the request in one critical
+ * section: either the canceller came before, and follow() passes its request on; or it comes after,
+ * and finds the other future to cancel.
  *
  * Why the future always ends. The other future ends, exactly once, and runs its callbacks, of which
  * ours is one; destroy() ends all that do not follow.
@@ -27,7 +33,7 @@
  * The word while FOLLOWING. It stays PENDING until somebody looks: then it is brought up to RUNNING
  * if the other one runs. Looking is all that could tell the difference.
  *
- * tests: unit.future.promise */
+ * tests: unit.future.promise, unit.schedule.promise */
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,12 +96,20 @@ weir_status weir_promise_create(weir_promise_pool *pool, const char *name, weir_
     return WEIR_OK;
 }
 
+/* In a forked child the lock may be taken for ever. */
+static bool is_forked(const struct weir_promise *promise)
+{
+    return weir__forked(weir__slab_guard(promise->future->slab));
+}
+
 /* PROMISED -> phase; the word goes to RUNNING with STARTED. */
 static weir_status leave_open(struct weir_promise *promise, enum weir__phase phase)
 {
     if (!promise)
         return WEIR_EINVAL;
     struct weir_future *future = promise->future;
+    if (is_forked(promise))
+        return WEIR_EFORKED;
     weir_status status = WEIR_OK;
     weir__lock_take(&future->lock);
     if (promise->phase != WEIR__PROMISED)
@@ -133,7 +147,7 @@ static weir_status claim_end(struct weir_promise *promise, unsigned state)
     struct weir_future *future = promise->future;
     weir__lock_take(&future->lock);
     weir_status status = WEIR_OK;
-    if (promise->phase == WEIR__FOLLOWING)
+    if (promise->phase >= WEIR__LINKING)
         status = WEIR_EINVAL;
     else if (promise->phase == WEIR__STARTED ? weir__future_ended(future)
                                              : !weir__future_claim(future, state))
@@ -146,6 +160,8 @@ weir_status weir_promise_return(weir_promise *promise, const void *data, size_t 
 {
     if (!promise || (!data && size))
         return WEIR_EINVAL;
+    if (is_forked(promise))
+        return WEIR_EFORKED;
     void *large = NULL; /* memory first: afterwards there is no way back */
     if (size > RESULT_BYTES && !(large = malloc(size)))
         return WEIR_ENOMEM;
@@ -175,10 +191,25 @@ void weir__promise_store_error(struct weir_future *future, int code, const char 
         future->flags |= WEIR__HAS_MESSAGE;
 }
 
+/* Every status that there is, but for two. */
+static bool is_end(weir_status status)
+{
+    switch (status) {
+#define CASE_END(name, value, sentence)                                                            \
+    case name:                                                                                     \
+        return name != WEIR_OK && name != WEIR_EPENDING;
+        WEIR_STATUS_MAP(CASE_END)
+#undef CASE_END
+    }
+    return false;
+}
+
 weir_status weir_promise_fail(weir_promise *promise, weir_status end, int code, const char *message)
 {
-    if (!promise || end == WEIR_OK || end == WEIR_EPENDING || (unsigned)end > UINT8_MAX)
+    if (!promise || !is_end(end))
         return WEIR_EINVAL;
+    if (is_forked(promise))
+        return WEIR_EFORKED;
     weir_status status = claim_end(promise, WEIR__CLAIMED);
     if (status != WEIR_OK)
         return status;
@@ -189,7 +220,7 @@ weir_status weir_promise_fail(weir_promise *promise, weir_status end, int code, 
 
 void weir_promise_destroy(weir_promise *promise)
 {
-    if (!promise)
+    if (!promise || is_forked(promise))
         return;
     if (claim_end(promise, WEIR__CLAIMED) == WEIR_OK)
         weir__future_end(promise->future, WEIR_EBROKEN, NULL);

@@ -4,15 +4,40 @@
 #include "future/gather.h"
 #include "future/promise_impl.h"
 
-/* The other future, with a reference, or NULL if it does not follow any, or not any more. */
-static struct weir_future *other_of(struct weir_future *future)
+/* The other future, with a reference, or NULL if it does not follow any, or not any more. least:
+ * FOLLOWING; or LINKING, for whoever looks for circles. */
+static struct weir_future *other_of(struct weir_future *future, enum weir__phase least)
 {
     weir__lock_take(&future->lock);
     struct weir_promise *promise = weir__promise_of(future);
-    struct weir_future *other =
-        promise->phase == WEIR__FOLLOWING ? weir_future_ref(promise->other) : NULL;
+    struct weir_future *other = promise->phase >= least ? weir_future_ref(promise->other) : NULL;
     weir__lock_release(&future->lock);
     return other;
+}
+
+static bool is_promised(const struct weir_future *future)
+{
+    return weir__slab_host(future->slab) == &weir__promise_host;
+}
+
+/* One step along the links, from a future whose reference is given up. */
+static struct weir_future *step(struct weir_future *future, enum weir__phase least)
+{
+    struct weir_future *next = is_promised(future) ? other_of(future, least) : NULL;
+    weir_future_unref(future);
+    return next;
+}
+
+/* The future at the end of all that this one follows, with a reference; NULL: it follows none. */
+static struct weir_future *last_of(struct weir_future *future)
+{
+    struct weir_future *last = NULL;
+    for (struct weir_future *next = other_of(future, WEIR__FOLLOWING); next;) {
+        weir_future_unref(last);
+        last = weir_future_ref(next);
+        next = step(next, WEIR__FOLLOWING);
+    }
+    return last;
 }
 
 /* The other one runs, or has run: so does, or has, this. */
@@ -29,7 +54,7 @@ static void leave_request(struct weir_promise *promise, const struct weir_future
 {
     struct weir_future *future = promise->future;
     weir__lock_take(&future->lock);
-    if (promise->phase == WEIR__HELD || promise->other == other)
+    if (promise->phase != WEIR__FOLLOWING || promise->other == other)
         weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED); /* [F5] */
     weir__lock_release(&future->lock);
 }
@@ -42,7 +67,7 @@ static bool cancel_promised(void *owner, struct weir_future *future)
     enum weir__phase phase = promise->phase;
     struct weir_future *other = phase == WEIR__FOLLOWING ? weir_future_ref(promise->other) : NULL;
     bool claimed = phase == WEIR__PROMISED && weir__future_claim(future, WEIR__CLAIMED);
-    if (phase == WEIR__HELD)
+    if (phase == WEIR__HELD || phase == WEIR__LINKING)
         /* acq_rel [F5], as for every request; follow() looks for it under the same lock */
         weir__or_acq_rel(&future->word, (uint64_t)WEIR__CANCEL_REQUESTED);
     weir__lock_release(&future->lock);
@@ -72,7 +97,8 @@ static bool is_submitted_here(struct weir_future *future)
 {
     const struct weir_promise *promise = weir__promise_of(future);
     weir__lock_take(&future->lock);
-    bool here = promise->phase == WEIR__HELD && promise->has_submitter &&
+    bool held = promise->phase == WEIR__HELD || promise->phase == WEIR__LINKING;
+    bool here = held && promise->has_submitter &&
                 pthread_equal(promise->submitter, pthread_self()) && !weir__future_ended(future);
     weir__lock_release(&future->lock);
     return here;
@@ -81,7 +107,7 @@ static bool is_submitted_here(struct weir_future *future)
 static enum weir__help help_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
-    struct weir_future *other = other_of(future);
+    struct weir_future *other = last_of(future);
     if (!other)
         return is_submitted_here(future) ? WEIR__HELP_DEADLOCK : WEIR__HELP_NO;
     enum weir__help help = weir__future_ended(other) ? WEIR__HELP_RAN : weir__help_along(other);
@@ -93,7 +119,7 @@ static enum weir__help help_promised(void *owner, struct weir_future *future)
 static void refresh_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
-    struct weir_future *other = other_of(future);
+    struct weir_future *other = last_of(future);
     if (other)
         catch_up(future, other);
     weir_future_unref(other);
@@ -102,7 +128,7 @@ static void refresh_promised(void *owner, struct weir_future *future)
 static void request_promised(void *owner, struct weir_future *future)
 {
     (void)owner;
-    struct weir_future *other = other_of(future);
+    struct weir_future *other = other_of(future, WEIR__FOLLOWING);
     weir_future_cancel(other);
     weir_future_unref(other);
 }
@@ -147,41 +173,33 @@ static void end_alike(weir_future *other, void *data)
     weir_future_unref(future); /* until here the promise had to live */
 }
 
-static bool is_promised(const struct weir_future *future)
-{
-    return weir__slab_host(future->slab) == &weir__promise_host;
-}
-
-/* Whether what a future follows, directly or by way of others, is target. */
+/* Whether the links from a future lead to target, which is another one, and promised. */
 static bool leads_to(struct weir_future *future, const struct weir_future *target)
 {
+    if (!is_promised(future))
+        return false;
     weir_future_ref(future);
-    while (future && future != target) {
-        struct weir_future *next = is_promised(future) ? other_of(future) : NULL;
-        weir_future_unref(future);
-        future = next;
-    }
+    while (future && future != target)
+        future = step(future, WEIR__LINKING);
     weir_future_unref(future);
     return future != NULL;
 }
 
-/* HELD -> FOLLOWING. *cancel: somebody asked for it. WEIR_OK | WEIR_EINVAL */
-static weir_status link_to(struct weir_promise *promise, struct weir_future *other, bool *cancel)
+/* HELD -> LINKING. */
+static weir_status link_to(struct weir_promise *promise, struct weir_future *other)
 {
     struct weir_future *future = promise->future;
     weir__lock_take(&future->lock);
     bool held = promise->phase == WEIR__HELD && !weir__future_ended(future);
     if (held) {
         promise->other = weir_future_ref(other);
-        promise->phase = WEIR__FOLLOWING;
+        promise->phase = WEIR__LINKING;
     }
-    /* acquire [F5]: the request, if there is one */
-    *cancel = weir__load_acquire(&future->word) & WEIR__CANCEL_REQUESTED;
     weir__lock_release(&future->lock);
     return held ? WEIR_OK : WEIR_EINVAL;
 }
 
-/* Take the link back. */
+/* LINKING, FOLLOWING -> HELD */
 static void unlink_from(struct weir_promise *promise)
 {
     struct weir_future *future = promise->future;
@@ -193,19 +211,16 @@ static void unlink_from(struct weir_promise *promise)
     weir_future_unref(other);
 }
 
-/* The same, unless it closes a circle. All links of a circle lead to promised futures. Each is made
- * before it is looked whether it closes one, so of links that race to do so, the last at least sees
- * all others; all that see it are taken back. */
-static weir_status link_to_promised(struct weir_promise *promise, struct weir_future *other,
-                                    bool *cancel)
+/* LINKING -> FOLLOWING. Returns whether somebody has asked for a cancellation. */
+static bool follow_link(struct weir_promise *promise)
 {
-    if (leads_to(other, promise->future))
-        return WEIR_EDEADLOCK;
-    weir_status status = link_to(promise, other, cancel);
-    if (status != WEIR_OK || !leads_to(other, promise->future))
-        return status;
-    unlink_from(promise);
-    return WEIR_EDEADLOCK;
+    struct weir_future *future = promise->future;
+    weir__lock_take(&future->lock);
+    promise->phase = WEIR__FOLLOWING;
+    /* acquire [F5]: the request, if there is one */
+    bool cancel = weir__load_acquire(&future->word) & WEIR__CANCEL_REQUESTED;
+    weir__lock_release(&future->lock);
+    return cancel;
 }
 
 weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
@@ -215,19 +230,21 @@ weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
     struct weir_future *future = promise->future;
     if (weir__future_forked(future))
         return WEIR_EFORKED; /* the locks may have been held at the fork */
-    bool cancel;
-    weir_status status = is_promised(other) ? link_to_promised(promise, other, &cancel)
-                                            : link_to(promise, other, &cancel);
+    if (leads_to(other, future))
+        return WEIR_EDEADLOCK;
+    weir_status status = link_to(promise, other);
     if (status != WEIR_OK)
         return status;
+    if (leads_to(other, future)) { /* of links that are made at once, the last sees all */
+        unlink_from(promise);
+        return WEIR_EDEADLOCK;
+    }
+    bool cancel = follow_link(promise);
     weir_future_ref(future); /* for end_alike */
     weir_future_ref(other);  /* for the cancellation below */
     status = weir_future_on_done(other, end_alike, promise);
     if (status != WEIR_OK) {
-        weir__lock_take(&future->lock);
-        promise->phase = WEIR__HELD;
-        weir__lock_release(&future->lock);
-        weir_future_unref(other); /* the promise's */
+        unlink_from(promise);
         weir_future_unref(future);
     } else if (cancel) {
         weir_future_cancel(other);

@@ -11,6 +11,7 @@ enum weir__phase {
     WEIR__PROMISED,
     WEIR__STARTED,
     WEIR__HELD,
+    WEIR__LINKING,
     WEIR__FOLLOWING
 };
 

@@ -22,7 +22,7 @@
  * the number it found; whoever brings the sum to 0 frees the slab [S2]. Exactly one does: after
  * close() has added, the sum is the number of slots still out.
  *
- * tests: unit.future.slab */
+ * tests: unit.future.slab, unit.schedule.slab */
 #include "future/slab.h"
 
 #include <assert.h>

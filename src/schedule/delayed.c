@@ -228,8 +228,10 @@ void weir__delayed_dispatch(struct weir__delayed *task)
 
 static bool is_allowed(const weir_submission *submission)
 {
+    const uint32_t flags = WEIR_MUST_ADMIT | WEIR_KILL_ON_CANCEL;
     return submission->fn && (submission->arg || !submission->arg_size) &&
-           submission->start_within_ns >= 0 && !(submission->flags & ~(uint32_t)WEIR_MUST_ADMIT);
+           submission->start_within_ns >= 0 && submission->run_within_ns >= 0 &&
+           !(submission->flags & ~flags);
 }
 
 /* A task with its promise, in nobody's hands yet. */

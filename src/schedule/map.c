@@ -15,6 +15,7 @@
  * items, so nothing else of the caller's is used after that.
  *
  * tests: conformance (suite map) */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -206,10 +207,17 @@ static void run(struct map *map)
     }
 }
 
+/* Whether memory can have an array of so many elements. */
+static bool can_exist(size_t count, size_t size)
+{
+    return count == 0 || size <= (size_t)PTRDIFF_MAX / count;
+}
+
 static bool is_allowed(const weir_map_options *own, const struct weir__items *items)
 {
-    return items->fn && (items->items || !items->count) && own->chunk != WEIR_ZERO &&
-           own->in_flight != WEIR_ZERO && own->timeout_ns >= 0;
+    return items->fn && (items->items || !items->count) &&
+           can_exist(items->count, items->item_size ? items->item_size : sizeof(void *)) &&
+           own->chunk != WEIR_ZERO && own->in_flight != WEIR_ZERO && own->timeout_ns >= 0;
 }
 
 /* Chunk and window from the options and from what the executor is. */
@@ -280,7 +288,7 @@ weir_status weir_map_sized(weir_executor *executor, weir_task_fn *fn, const void
                            size_t item_size, void *results, size_t result_size,
                            const weir_map_options *options, size_t size)
 {
-    if (!results && result_size)
+    if ((!results && result_size) || !can_exist(n, result_size))
         return WEIR_EINVAL;
     struct results where = { results, result_size };
     struct map map = { .executor = executor,

@@ -64,7 +64,7 @@ weir_status weir_periodic_worker_create_sized(weir_periodic_worker **out,
     worker->random = own.seed ? own.seed : (uint64_t)weir__now_ns() ^ (uintptr_t)worker;
     worker->random = worker->random ? worker->random : 1; /* the generator's only bad state */
     pthread_mutex_init(&worker->mutex, NULL);
-    weir__monitor_init(&worker->stopped);
+    weir__monitor_init(&worker->changed);
     *out = worker;
     return WEIR_OK;
 }
@@ -78,22 +78,20 @@ weir_status weir_periodic_stop(weir_periodic_worker *worker)
     pthread_mutex_lock(&worker->mutex);
     if (worker->state == WEIR__PERIODIC_CREATED) {
         worker->state = WEIR__PERIODIC_STOPPED;
-        pthread_cond_broadcast(&worker->stopped);
+        pthread_cond_broadcast(&worker->changed);
     } else if (worker->state == WEIR__PERIODIC_RUNNING) {
         worker->state = WEIR__PERIODIC_STOPPING;
-        pthread_cond_broadcast(&worker->stopped); /* who waits can wait for the runs */
         weir__sleeper_wake(&worker->sleeper);
     }
     pthread_mutex_unlock(&worker->mutex);
     return WEIR_OK;
 }
 
-/* References to the futures of the runs that have not ended, once no more are to come; NULL if there
- * are none, or no memory. Requires: the mutex. */
+/* References to the futures of the runs that the executor has and that have not ended; NULL if there are
+ * none, or no memory. Requires: the mutex. */
 static weir_future **collect_locked(const weir_periodic_worker *worker, size_t *count)
 {
-    bool stopping = worker->state == WEIR__PERIODIC_STOPPING && worker->flying;
-    weir_future **futures = stopping ? malloc(worker->under_way * sizeof(*futures)) : NULL;
+    weir_future **futures = worker->flying ? malloc(worker->under_way * sizeof(*futures)) : NULL;
     *count = 0;
     for (struct weir__work *work = worker->flying; futures && work; work = work->next)
         if (weir_future_status(work->inner) == WEIR_EPENDING)
@@ -105,7 +103,8 @@ static weir_future **collect_locked(const weir_periodic_worker *worker, size_t *
 }
 
 /* Runs that the executor has are waited for through their futures: a worker of the executor then runs
- * them itself. All else is waited for by the condition. Requires: the mutex.
+ * them itself, also before anybody has asked for a stop, for it may be one of them that does. All else
+ * is waited for by the condition, the next such run too. Requires: the mutex.
  * WEIR_OK | WEIR_ETIMEDOUT | WEIR_EDEADLOCK: the caller is one of the runs. */
 static weir_status wait_locked(weir_periodic_worker *worker, int64_t deadline_ns)
 {
@@ -113,7 +112,7 @@ static weir_status wait_locked(weir_periodic_worker *worker, int64_t deadline_ns
         size_t count;
         weir_future **futures = collect_locked(worker, &count);
         if (!futures) {
-            if (!weir__monitor_wait(&worker->stopped, &worker->mutex, deadline_ns))
+            if (!weir__monitor_wait(&worker->changed, &worker->mutex, deadline_ns))
                 break;
             continue;
         }
@@ -198,7 +197,7 @@ void weir_periodic_worker_destroy(weir_periodic_worker *worker)
         free(worker->works[i]);
     free(worker->works);
     weir__heap_fini(&worker->heap);
-    pthread_cond_destroy(&worker->stopped);
+    pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->mutex);
     weir__fork_guard_fini(&worker->guard);
     free(worker);

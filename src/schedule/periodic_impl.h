@@ -46,7 +46,7 @@ struct weir_periodic_worker {
     struct weir__sleeper sleeper;         /* from start until stopped */
 
     pthread_mutex_t mutex; /* protects all that follows; before the clock's in order */
-    pthread_cond_t stopped;
+    pthread_cond_t changed; /* it has stopped, or the executor has one more run */
     enum weir__periodic_state state;
     struct weir__heap heap;
     struct weir__work **works; /* in the order of their ids */

@@ -71,8 +71,7 @@ void weir__periodic_fly_locked(struct weir__work *work, weir_future *future)
     if (work->next)
         work->next->previous = work;
     worker->flying = work;
-    if (worker->state == WEIR__PERIODIC_STOPPING)
-        pthread_cond_broadcast(&worker->stopped); /* one more that can be waited for */
+    pthread_cond_broadcast(&worker->changed); /* one more that can be waited for */
 }
 
 static void land_locked(struct weir__work *work)
@@ -149,7 +148,7 @@ void weir__periodic_loop(weir_periodic_worker *worker)
     }
     weir__sleeper_fini(&worker->sleeper);
     worker->state = WEIR__PERIODIC_STOPPED;
-    pthread_cond_broadcast(&worker->stopped);
+    pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->mutex);
 }
 

@@ -1,9 +1,10 @@
 /* Shutting a scheduler down: close the door, cancel if asked to, wait for what is left.
  *
- * What is left is waited for in two ways. Tasks that are not due come due by themselves: their
- * number is watched. Tasks in the executor's hands are waited for through their futures, because
- * that wait knows what a count does not: a worker of the executor runs them itself, and a task that
- * would wait for itself is told so. */
+ * What is left is waited for in two ways. Tasks in the executor's hands are waited for through their
+ * futures, because that wait knows what a count does not: a worker of the executor runs them itself, and
+ * a task that would wait for itself is told so. This goes first: as long as the executor is full, what
+ * comes due may get no further, and the caller may be the worker that has to make room. Tasks that are
+ * not due come due by themselves, and are waited for by the condition. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -79,7 +80,7 @@ static weir_status wait_locked(weir_scheduler *scheduler, int64_t deadline_ns)
 {
     while (scheduler->live) {
         size_t count = 0;
-        weir_future **futures = scheduler->heap.count ? NULL : collect_locked(scheduler, &count);
+        weir_future **futures = collect_locked(scheduler, &count);
         if (!futures) {
             if (!weir__monitor_wait(&scheduler->changed, &scheduler->mutex, deadline_ns))
                 return scheduler->live ? WEIR_ETIMEDOUT : WEIR_OK;

@@ -559,6 +559,12 @@ static void bad_arguments_are_refused(void **state)
     assert_status(weir_map(executor, double_task, numbers, 1, 4, NULL, 4, NULL), WEIR_EINVAL);
     assert_status(weir_map_unordered(executor, double_task, numbers, 1, 4, NULL, NULL, NULL),
                   WEIR_EINVAL);
+    assert_status(weir_map(executor, double_task, numbers, 1, SIZE_MAX, NULL, 0, NULL),
+                  WEIR_EINVAL);
+    assert_status(weir_map(executor, double_task, numbers, SIZE_MAX, 0, NULL, 0, NULL),
+                  WEIR_EINVAL);
+    assert_status(weir_map(executor, double_task, numbers, 2, 4, numbers, SIZE_MAX / 2, NULL),
+                  WEIR_EINVAL);
     weir_executor_destroy(executor);
 }
 

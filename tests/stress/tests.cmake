@@ -4,3 +4,4 @@
 weir_add_test(stress/turmoil.c SOURCES stress/support.c TIMEOUT 240)
 weir_add_test(stress/ends.c SOURCES stress/support.c TIMEOUT 240)
 weir_add_test(stress/calls_back.c SOURCES stress/support.c TIMEOUT 240)
+weir_add_test(stress/timing.c SOURCES stress/support.c TIMEOUT 240)

@@ -10,7 +10,7 @@
 #   WRAP         functions f for which the program defines __wrap_f (and may call __real_f)
 #   DEFINITIONS  more macros
 #   ENVIRONMENT  variables for the run, NAME=value
-#   TIMEOUT      seconds; without it 120 (unit 60). Under sanitizers, four times as much
+#   TIMEOUT      seconds; without it 120. Under sanitizers, four times as much
 #   SERIAL       not beside other tests: for what measures time
 #
 # A program that exits with 77 counts as skipped. WEIR_STRESS_SCALE divides every number of rounds
@@ -62,9 +62,6 @@ function(weir_add_test file)
 
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
-        if(label STREQUAL "unit")
-            set(arg_TIMEOUT 60)
-        endif()
     endif()
     if(WEIR_SANITIZED)
         math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 4")

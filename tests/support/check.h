@@ -22,7 +22,7 @@
 
 #include "support/scale.h"
 
-#define WATCHDOG_NS (WEIR_SECOND * (SANITIZED ? 60 : 10))
+#define WATCHDOG_NS (WEIR_SECOND * (SANITIZED ? 120 : 30))
 
 /* Nanoseconds on the monotonic clock. */
 int64_t now_ns(void);

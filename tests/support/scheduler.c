@@ -50,6 +50,7 @@ static _Thread_local struct actor *self;
 int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 int __real_pthread_join(pthread_t, void **);
 int __real_pthread_tryjoin_np(pthread_t, void **);
+void *__real_malloc(size_t);
 int __real_clock_gettime(clockid_t, struct timespec *);
 bool __real_weir__futex_wait(_Atomic uint32_t *, uint32_t, int64_t);
 void __real_weir__futex_wake(_Atomic uint32_t *, int);
@@ -363,7 +364,7 @@ static void *run_start(void *argument)
 
 pthread_t actor_start(void (*fn)(void *), void *data)
 {
-    struct start *start = malloc(sizeof *start);
+    struct start *start = __real_malloc(sizeof *start); /* also when the scenario gets none */
     pthread_t thread;
     *start = (struct start){ fn, data };
     if (pthread_create(&thread, NULL, run_start, start) != 0)

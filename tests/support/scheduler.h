@@ -58,6 +58,8 @@ void schedule_failed(const char *what, const char *file, int line) __attribute__
 /* scheduler_memory.c */
 void schedule_memory_begin(void);
 void schedule_memory_end(void);
+/* From here on, or no longer, no thread of the scenario gets any memory. */
+void schedule_memory_refuse(bool refuse);
 /* Whether the calling thread is part of a running schedule. */
 bool schedule_is_mine(void);
 

@@ -13,6 +13,7 @@ static struct block {
     bool freed;
 } blocks[BLOCKS]; /* belongs to the holder of the baton */
 static size_t count;
+static bool refused; /* likewise */
 
 void *__real_malloc(size_t);
 void *__real_calloc(size_t, size_t);
@@ -34,19 +35,29 @@ static void *note(void *memory)
     return memory;
 }
 
+static bool is_refused(void)
+{
+    return refused && schedule_is_mine();
+}
+
+void schedule_memory_refuse(bool refuse)
+{
+    refused = refuse;
+}
+
 void *__wrap_malloc(size_t size)
 {
-    return note(__real_malloc(size));
+    return is_refused() ? NULL : note(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-    return note(__real_calloc(n, size));
+    return is_refused() ? NULL : note(__real_calloc(n, size));
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return note(__real_aligned_alloc(alignment, size));
+    return is_refused() ? NULL : note(__real_aligned_alloc(alignment, size));
 }
 
 /* Under the address sanitizer, which knows better, freed memory goes to its quarantine at once. */
@@ -76,6 +87,7 @@ void __wrap_free(void *memory)
 void schedule_memory_begin(void)
 {
     count = 0;
+    refused = false;
 }
 
 static bool is_untouched(const struct block *block)

@@ -12,7 +12,7 @@ weir_add_test(unit/sync/thread.c)
 
 weir_add_test(unit/future/gather.c)
 weir_add_test(unit/future/observe.c)
-weir_add_test(unit/future/promise.c)
+weir_add_test(unit/future/promise.c WRAP weir_future_ref weir_future_unref weir__park)
 weir_add_test(unit/future/slab.c WRAP aligned_alloc free mmap munmap)
 weir_add_test(unit/future/state.c)
 

@@ -4,9 +4,11 @@
 #include <pthread.h>
 
 #include "support/check.h"
+#include "support/child.h"
 #include "support/gate.h"
 #include "support/submit.h"
 #include "support/tasks.h"
+#include "sync/parker.h"
 
 struct fixture {
     weir_promise_pool *pool;
@@ -299,6 +301,104 @@ static void promises_cannot_follow_each_other_in_a_circle(void **state)
     }
 }
 
+/* A call of weir_promise_follow() that is looked into: each reference that it gives up on its way is
+ * a moment at which others may do what they like. */
+static _Thread_local void (*on_unref)(void);
+void __real_weir_future_unref(weir_future *);
+void __wrap_weir_future_unref(weir_future *);
+
+void __wrap_weir_future_unref(weir_future *future)
+{
+    void (*look)(void) = on_unref;
+    on_unref = NULL;
+    if (look)
+        look();
+    __real_weir_future_unref(future);
+}
+
+/* And the first that it takes. */
+static _Thread_local void (*on_ref)(void);
+weir_future *__real_weir_future_ref(weir_future *);
+weir_future *__wrap_weir_future_ref(weir_future *);
+
+weir_future *__wrap_weir_future_ref(weir_future *future)
+{
+    void (*look)(void) = on_ref;
+    on_ref = NULL;
+    if (look)
+        look();
+    return __real_weir_future_ref(future);
+}
+
+static struct circle {
+    weir_promise *promise[2];
+    weir_future *future[2];
+    unsigned looks;
+} circle;
+
+/* While the circle is there, if it is. */
+static void look_at_both(void)
+{
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weir_future_state(circle.future[i]), WEIR_PENDING);
+        assert_status(weir_future_wait(circle.future[i], 1), WEIR_ETIMEDOUT);
+        assert_false(weir_future_cancel(circle.future[i]));
+    }
+    circle.looks++;
+    on_unref = look_at_both;
+}
+
+/* The first has looked whether it would close a circle, and would not: now it does. */
+static void close_circle(void)
+{
+    assert_status(weir_promise_follow(circle.promise[1], circle.future[0]), WEIR_OK);
+    on_unref = look_at_both;
+}
+
+static void promises_in_a_circle_that_is_being_closed_can_be_asked(void **state)
+{
+    struct fixture *f = *state;
+    circle = (struct circle){ { f->promise }, { f->future }, 0 };
+    assert_status(weir_promise_create(f->pool, NULL, &circle.promise[1], &circle.future[1]),
+                  WEIR_OK);
+    for (int i = 0; i < 2; i++)
+        assert_status(weir_promise_hold(circle.promise[i]), WEIR_OK);
+    on_unref = close_circle;
+    assert_status(weir_promise_follow(circle.promise[0], circle.future[1]), WEIR_EDEADLOCK);
+    on_unref = NULL;
+    assert_true(circle.looks > 0);
+    assert_true(weir_promise_cancel_requested(circle.promise[0])); /* nobody's request is lost */
+    assert_status(weir_promise_fail(circle.promise[0], WEIR_ECANCELLED, 0, NULL), WEIR_OK);
+    assert_status(end_and_unref(circle.future[1]), WEIR_ECANCELLED);
+    weir_promise_destroy(circle.promise[1]);
+}
+
+static void row_of_followers_stands_where_its_last_one_does(void **state)
+{
+    enum {
+        ROW = 500
+    };
+    struct fixture *f = *state;
+    static weir_future *row[ROW];
+    weir_promise *promise;
+    assert_status(weir_promise_start(f->promise), WEIR_OK);
+    for (int i = 0; i < ROW; i++) {
+        assert_status(weir_promise_create(f->pool, NULL, &promise, &row[i]), WEIR_OK);
+        assert_status(weir_promise_hold(promise), WEIR_OK);
+        assert_status(weir_promise_follow(promise, i ? row[i - 1] : f->future), WEIR_OK);
+        weir_promise_destroy(promise);
+    }
+    assert_int_equal(weir_future_state(row[ROW - 1]), WEIR_RUNNING);
+    assert_false(weir_future_cancel(row[ROW - 1]));
+    assert_true(weir_promise_cancel_requested(f->promise));
+    assert_status(weir_promise_return(f->promise, &(int){ 7 }, sizeof(int)), WEIR_OK);
+    int value = 0;
+    assert_status(weir_future_result(row[ROW - 1], &value, sizeof value, 0), WEIR_OK);
+    assert_int_equal(value, 7);
+    for (int i = 0; i < ROW; i++)
+        weir_future_unref(row[i]);
+}
+
 struct nested {
     weir_future *future;
     weir_status waited;
@@ -341,6 +441,80 @@ static void worker_that_waits_already_runs_the_other_when_it_comes(void **state)
     end_pool(&pool);
 }
 
+/* How often the thread went to sleep, in a task that wants to know. */
+static _Thread_local bool counts_sleeps;
+static _Atomic unsigned sleeps;
+bool __real_weir__park(struct weir__parker *, int64_t);
+bool __wrap_weir__park(struct weir__parker *, int64_t);
+
+bool __wrap_weir__park(struct weir__parker *parker, int64_t deadline_ns)
+{
+    if (counts_sleeps)
+        atomic_fetch_add(&sleeps, 1);
+    return __real_weir__park(parker, deadline_ns);
+}
+
+static struct choice {
+    weir_promise *promise[2];
+    weir_future *future[2], *task[2];
+    size_t first;
+    weir_state second; /* when the first has ended */
+} choice;
+
+static weir_status wait_for_any_inside(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    counts_sleeps = true;
+    weir_status status = weir_wait_any(choice.future, 2, WATCHDOG_NS, &choice.first);
+    counts_sleeps = false;
+    choice.second = weir_future_state(choice.task[1]);
+    return status;
+}
+
+/* While the second is being followed: it stands for its task already. */
+static void follow_the_first(void)
+{
+    assert_status(weir_promise_follow(choice.promise[0], choice.task[0]), WEIR_OK);
+}
+
+static void at_the_next(void)
+{
+    on_ref = follow_the_first;
+}
+
+static void worker_that_waits_for_any_runs_one_of_them(void **state)
+{
+    struct fixture *f = *state;
+    struct pool pool = new_pool();
+    choice = (struct choice){ .first = 7 };
+    atomic_store(&sleeps, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_status(weir_promise_create(f->pool, NULL, &choice.promise[i], &choice.future[i]),
+                      WEIR_OK);
+        assert_status(weir_promise_hold(choice.promise[i]), WEIR_OK);
+    }
+    weir_future *waiter = submit_ok(pool.executor, wait_for_any_inside, NULL, 0);
+    for (int i = 0; i < 2; i++)
+        choice.task[i] = submit_ok(pool.executor, double_task, &i, sizeof i);
+    gate_open(pool.gate);
+    assert_eventually(atomic_load(&sleeps) == 1);
+    /* Both are there to be run when the waiter is told of the first. */
+    on_ref = at_the_next;
+    assert_status(weir_promise_follow(choice.promise[1], choice.task[1]), WEIR_OK);
+    assert_status(end_of(waiter), WEIR_OK);
+    assert_status(weir_future_error(waiter, NULL), 0);
+    assert_int_equal(choice.first, 0);
+    assert_int_equal(choice.second, WEIR_PENDING);
+    for (int i = 0; i < 2; i++) {
+        weir_promise_destroy(choice.promise[i]);
+        assert_status(end_and_unref(choice.future[i]), WEIR_OK);
+        weir_future_unref(choice.task[i]);
+    }
+    weir_future_unref(waiter);
+    end_pool(&pool);
+}
+
 static void promises_and_tasks_can_be_waited_for_together(void **state)
 {
     struct fixture *f = *state;
@@ -380,12 +554,42 @@ static void bad_arguments_are_refused(void **state)
     assert_status(weir_promise_return(f->promise, NULL, 1), WEIR_EINVAL);
     assert_status(weir_promise_fail(f->promise, WEIR_OK, 0, NULL), WEIR_EINVAL);
     assert_status(weir_promise_fail(f->promise, WEIR_EPENDING, 0, NULL), WEIR_EINVAL);
+    assert_status(weir_promise_fail(f->promise, (weir_status)99, 0, NULL), WEIR_EINVAL);
+    assert_status(weir_promise_fail(f->promise, (weir_status)-1, 0, NULL), WEIR_EINVAL);
     assert_status(weir_promise_follow(f->promise, NULL), WEIR_EINVAL);
     assert_status(weir_promise_hold(f->promise), WEIR_OK);
     assert_status(weir_promise_follow(f->promise, f->future), WEIR_EINVAL);
     assert_false(weir_promise_cancel_requested(NULL));
     weir_promise_destroy(NULL);
     weir_promise_pool_destroy(NULL);
+}
+
+static int use_in_child(void *data)
+{
+    struct fixture *f = data;
+    weir_promise *promise;
+    weir_future *future;
+    if (weir_promise_create(f->pool, NULL, &promise, &future) != WEIR_EFORKED)
+        return 1;
+    if (weir_promise_start(f->promise) != WEIR_EFORKED)
+        return 2;
+    if (weir_promise_hold(f->promise) != WEIR_EFORKED)
+        return 3;
+    if (weir_promise_follow(f->promise, f->future) != WEIR_EINVAL)
+        return 4;
+    if (weir_promise_return(f->promise, NULL, 0) != WEIR_EFORKED)
+        return 5;
+    if (weir_promise_fail(f->promise, WEIR_EFAILED, 0, NULL) != WEIR_EFORKED)
+        return 6;
+    weir_promise_destroy(f->promise);
+    return weir_future_state(f->future) == WEIR_PENDING ? 0 : 7;
+}
+
+static void forked_child_is_told_so(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(run_in_child(use_in_child, f), 0);
+    assert_status(weir_promise_return(f->promise, NULL, 0), WEIR_OK);
 }
 
 /* Of hold and cancel, exactly one wins; a task is submitted only if hold did. */
@@ -457,10 +661,14 @@ int main(void)
         test(follower_of_what_has_just_expired_can_be_asked_to_stop),
         test(cancellation_of_a_follower_reaches_a_held_promise),
         test(promises_cannot_follow_each_other_in_a_circle),
+        test(promises_in_a_circle_that_is_being_closed_can_be_asked),
+        test(row_of_followers_stands_where_its_last_one_does),
         test(worker_that_waits_for_a_follower_runs_the_other),
         test(worker_that_waits_already_runs_the_other_when_it_comes),
+        test(worker_that_waits_for_any_runs_one_of_them),
         test(promises_and_tasks_can_be_waited_for_together),
         test(bad_arguments_are_refused),
+        test(forked_child_is_told_so),
         test(task_whose_future_says_cancelled_never_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,8 @@
-/* Schedules of what threads meet at: the lock, the parker, the stack of free slots. */
+/* Schedules of what threads meet at: the lock, the parker. */
 #include <stdlib.h>
 
 #include "base/atomic.h"
 #include "base/clock.h"
-#include "future/future_impl.h"
 #include "sync/lock.h"
 #include "sync/parker.h"
 #include "unit/schedule/scenario.h"
@@ -112,67 +111,9 @@ static void parker_with_a_debt(void)
         free(debt);
 }
 
-static struct weir__slab *slab;
-static weir_future *held[THREADS + 1];
-
-/* Whether a slot is in one hand only; there are no steps in here. */
-static void hold(unsigned index, weir_future *slot)
-{
-    schedule_check(slot != NULL);
-    for (unsigned i = 0; i <= THREADS; i++)
-        schedule_check(held[i] != slot);
-    held[index] = slot;
-}
-
-static void take_and_give(void *data)
-{
-    unsigned index = *(unsigned *)data;
-    struct weir__slab_cache cache = { 0 };
-    bool caches = index != 0;
-    for (unsigned i = 0; i < 8; i++) {
-        weir_future *slot = weir__slab_take(slab, caches && schedule_choose(2) ? &cache : NULL);
-        hold(index, slot);
-        schedule_step();
-        held[index] = NULL;
-        weir__slab_give(slab, caches && schedule_choose(2) ? &cache : NULL, slot);
-        if (schedule_choose(4) == 0)
-            weir__slab_flush(slab, &cache);
-    }
-    weir__slab_flush(slab, &cache);
-}
-
-static void give_late(void *data)
-{
-    weir__slab_give(slab, NULL, data);
-}
-
-/* No slot in two hands; and the slab goes with the last one, whoever brings it. */
-static void slab_of_three(void)
-{
-    static unsigned index[THREADS] = { 0, 1, 2 };
-    static const struct weir__future_host host;
-    pthread_t actor[THREADS];
-    memset(held, 0, sizeof held);
-    slab = weir__slab_create(&host, NULL, 16, 16);
-    schedule_check(slab != NULL);
-    for (int i = 0; i < THREADS; i++)
-        actor[i] = actor_start(take_and_give, &index[i]);
-    hold(THREADS, weir__slab_take(slab, NULL));
-    for (int i = 0; i < THREADS; i++)
-        actor_join(actor[i]);
-    weir_future *late = weir__slab_take(slab, NULL);
-    schedule_check(late != held[THREADS]);
-    actor[0] = actor_start(give_late, late);
-    actor[1] = actor_start(give_late, held[THREADS]);
-    weir__slab_close(slab);
-    actor_join(actor[0]);
-    actor_join(actor[1]);
-}
-
 SCENARIO(lock_of_three)
 SCENARIO(parker_to_and_fro)
 SCENARIO(parker_with_a_debt)
-SCENARIO(slab_of_three)
 
 int main(int argc, char **argv)
 {
@@ -182,7 +123,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(lock_of_three_is_sound),
         cmocka_unit_test(parker_to_and_fro_is_sound),
         cmocka_unit_test(parker_with_a_debt_is_sound),
-        cmocka_unit_test(slab_of_three_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,11 +29,17 @@ static bool is_valid(void *context, uint64_t hint)
     return at->valid && at->generation == (uint32_t)(hint >> 32);
 }
 
+/* A consumer that comes by in the middle of a move, after so many renewals. */
+static void (*come_by)(void);
+static unsigned renewals_left;
+
 static bool renew(void *context, uint64_t hint)
 {
     if (!is_valid(context, hint))
         return false;
     slot[(uint32_t)hint].generation++;
+    if (come_by && renewals_left-- == 1)
+        come_by();
     return true;
 }
 
@@ -140,6 +146,44 @@ static void queue_full_of_stale_hints_moves_the_others_in_order(void **state)
     /* The old ring is empty again, and serves the next move. */
     assert_int_equal(ck_ring_size(&before->ck), 0);
     weir__queue_destroy(queue);
+}
+
+static struct {
+    struct weir__queue *queue;
+    unsigned most; /* of what the consumer takes while it moves */
+    int taken[SLOTS];
+    size_t count;
+} passing;
+
+static void take_some(void)
+{
+    int next;
+    for (unsigned i = 0; i < passing.most && (next = pop_valid(passing.queue)) >= 0; i++)
+        passing.taken[passing.count++] = next;
+}
+
+/* Whenever a consumer comes by, and however much it takes: all is taken once, the oldest first. */
+static void queue_moved_under_a_consumer_keeps_the_order(void **state)
+{
+    (void)state;
+    const uint32_t valid[] = { 1, 4, 9, 13 };
+    for (unsigned after = 1; after <= 4; after++)
+        for (unsigned most = 1; most <= 4; most++) {
+            passing.queue = full_queue(valid, 4);
+            passing.most = most;
+            passing.count = 0;
+            renewals_left = after;
+            come_by = take_some;
+            push(passing.queue, 20);
+            come_by = NULL;
+            assert_int_equal(passing.count, most < 4 - after ? most : 4 - after);
+            passing.most = SLOTS;
+            take_some();
+            assert_int_equal(passing.count, 5);
+            for (size_t i = 0; i < 5; i++)
+                assert_int_equal(passing.taken[i], i < 4 ? valid[i] : 20);
+            weir__queue_destroy(passing.queue);
+        }
 }
 
 static void queue_hint_in_hand_stays_good_through_a_move(void **state)
@@ -336,6 +380,7 @@ int main(void)
         cmocka_unit_test(queue_empty_gives_nothing),
         cmocka_unit_test(queue_gives_in_the_order_of_pushes),
         cmocka_unit_test(queue_full_of_stale_hints_moves_the_others_in_order),
+        cmocka_unit_test(queue_moved_under_a_consumer_keeps_the_order),
         cmocka_unit_test(queue_hint_in_hand_stays_good_through_a_move),
         cmocka_unit_test(queue_old_hint_is_stale_after_a_move),
         cmocka_unit_test(queue_consumer_of_the_old_ring_starts_over_with_the_new_one),

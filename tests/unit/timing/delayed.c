@@ -548,8 +548,8 @@ static void two_shutdowns_at_once_tell_all_that_runs(void **state)
         assert_status(weir_scheduler_create(&scheduler, executor, NULL), WEIR_OK);
         closing[0].scheduler = closing[1].scheduler = scheduler;
         for (int i = 0; i < LOOPING; i++)
-            assert_status(
-                weir_scheduler_submit_after(scheduler, 0, loop_until_told, NULL, 0, NULL), WEIR_OK);
+            assert_status(weir_scheduler_submit_after(scheduler, 0, loop_until_told, NULL, 0, NULL),
+                          WEIR_OK);
         assert_eventually(atomic_load(&looping) == LOOPING);
         pthread_t threads[2];
         for (int i = 0; i < 2; i++)
@@ -606,6 +606,75 @@ static void shutdown_from_a_task_does_not_wait_for_itself(void **state)
     assert_noted(1, (uint32_t[]){ 1 });
 }
 
+static weir_status shut_down_at_the_gate(weir_task *task, void *arg)
+{
+    (void)arg;
+    gate_task(task, fixture.gate);
+    return weir_scheduler_shutdown(fixture.scheduler,
+                                   &(weir_shutdown_options){ .timeout_ns = WATCHDOG_NS });
+}
+
+static void shutdown_from_the_only_worker_makes_room_for_what_comes_due(void **state)
+{
+    (void)state;
+    tear_down(state);
+    assert_int_equal(begin(weir_block(WEIR_FOREVER), 1), 0);
+    weir_future *closing = submit_ok(fixture.executor, shut_down_at_the_gate, NULL, 0);
+    assert_true(gate_wait_entered(fixture.gate, 1));
+    for (uint32_t i = 1; i <= 3;
+         i++) /* one in the backlog, one on its way, one that waits for it */
+        weir_future_unref(note_after(0, i));
+    weir_stats stats = { .blocked = 0 };
+    assert_eventually(weir_executor_stats(fixture.executor, &stats) == WEIR_OK &&
+                      stats.blocked == 1);
+    gate_open(fixture.gate);
+    assert_status(end_of(closing), WEIR_OK);
+    assert_status(weir_future_error(closing, NULL), 0);
+    weir_future_unref(closing);
+    assert_noted(3, (uint32_t[]){ 1, 2, 3 });
+}
+
+/* A wait for all that has no memory. The task ends when one of them is waited for. */
+static _Atomic unsigned without_memory, waits;
+weir_status __real_weir_future_wait(weir_future *, int64_t);
+weir_status __wrap_weir_future_wait(weir_future *, int64_t);
+weir_status __real_weir_wait_all(weir_future *const *, size_t, int64_t, size_t *);
+weir_status __wrap_weir_wait_all(weir_future *const *, size_t, int64_t, size_t *);
+
+weir_status __wrap_weir_wait_all(weir_future *const *futures, size_t n, int64_t timeout_ns,
+                                 size_t *done)
+{
+    if (!atomic_load(&without_memory))
+        return __real_weir_wait_all(futures, n, timeout_ns, done);
+    if (atomic_fetch_add(&waits, 1) > 100)
+        gate_open(fixture.gate);
+    return WEIR_ENOMEM;
+}
+
+weir_status __wrap_weir_future_wait(weir_future *future, int64_t timeout_ns)
+{
+    if (atomic_load(&without_memory))
+        gate_open(fixture.gate);
+    return __real_weir_future_wait(future, timeout_ns);
+}
+
+static void shutdown_without_memory_waits_all_the_same(void **state)
+{
+    (void)state;
+    weir_future *future;
+    assert_status(
+        weir_scheduler_submit_after(fixture.scheduler, 0, gate_task, fixture.gate, 0, &future),
+        WEIR_OK);
+    assert_true(gate_wait_entered(fixture.gate, 1));
+    atomic_store(&waits, 0);
+    atomic_store(&without_memory, 1);
+    weir_status status = weir_scheduler_shutdown(fixture.scheduler, NULL);
+    atomic_store(&without_memory, 0);
+    assert_status(status, WEIR_OK);
+    assert_int_equal(atomic_load(&waits), 1); /* and not in a busy loop */
+    assert_status(end_and_unref(future), WEIR_OK);
+}
+
 static void shutdown_from_the_own_thread_returns_at_once(void **state)
 {
     (void)state;
@@ -623,6 +692,26 @@ static void shutdown_from_the_own_thread_returns_at_once(void **state)
     assert_status(end_and_unref(future), WEIR_OK);
     weir_scheduler_destroy(scheduler);
     weir_executor_destroy(executor);
+}
+
+static void what_the_executor_cannot_do_is_refused_when_it_comes_due(void **state)
+{
+    (void)state;
+    const weir_submission only_processes[] = {
+        { .fn = noop_task, .run_within_ns = WEIR_SECOND },
+        { .fn = noop_task, .retries = 1 },
+        { .fn = noop_task, .flags = WEIR_KILL_ON_CANCEL },
+    };
+    for (int i = 0; i < 3; i++) {
+        weir_future *future;
+        assert_status(weir_scheduler_submit_at(fixture.scheduler, 1, &only_processes[i], &future),
+                      WEIR_OK);
+        run_for(1);
+        assert_status(weir_future_status(future), WEIR_EINVAL);
+        assert_int_equal(weir_future_state(future), WEIR_FINISHED);
+        weir_future_unref(future);
+    }
+    assert_int_equal(counts().refused, 3);
 }
 
 static void limit_bounds_what_is_pending(void **state)
@@ -775,7 +864,8 @@ static void bad_arguments_are_refused(void **state)
     weir_scheduler *s = fixture.scheduler, *none = NULL;
     weir_submission unnamed = { .fn = noop_task }, nothing = { .fn = NULL },
                     flags = { .fn = noop_task, .flags = 1u << 31 },
-                    expiry = { .fn = noop_task, .start_within_ns = -1 };
+                    expiry = { .fn = noop_task, .start_within_ns = -1 },
+                    overrun = { .fn = noop_task, .run_within_ns = -1 };
     assert_status(weir_scheduler_create(NULL, fixture.executor, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_create(&none, NULL, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_submit_after(NULL, 1, noop_task, NULL, 0, NULL), WEIR_EINVAL);
@@ -785,6 +875,7 @@ static void bad_arguments_are_refused(void **state)
     assert_status(weir_scheduler_submit_at(s, -1, &unnamed, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_submit_at(s, 1, &nothing, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_submit_at(s, 1, &flags, NULL), WEIR_EINVAL);
+    assert_status(weir_scheduler_submit_at(s, 1, &overrun, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_submit_at(s, 1, &expiry, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_submit_at_sized(s, 1, NULL, 0, NULL), WEIR_EINVAL);
     assert_status(weir_scheduler_shutdown(NULL, NULL), WEIR_EINVAL);
@@ -827,7 +918,10 @@ int main(void)
         test(shutdown_cancels_at_its_timeout_if_told_to),
         test(submission_after_shutdown_is_refused),
         test(shutdown_from_a_task_does_not_wait_for_itself),
+        test(shutdown_from_the_only_worker_makes_room_for_what_comes_due),
+        test(shutdown_without_memory_waits_all_the_same),
         test(shutdown_from_the_own_thread_returns_at_once),
+        test(what_the_executor_cannot_do_is_refused_when_it_comes_due),
         test(limit_bounds_what_is_pending),
         test(thread_does_not_wake_while_nothing_is_due),
         test(future_mixes_with_those_of_executors),

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "support/check.h"
 #include "support/child.h"
@@ -758,55 +757,84 @@ static void forked_child_is_told_so(void **state)
 
 static struct gate *closer_gate;
 static weir_status closer_waited;
+static bool closer_stops;
 
 static weir_status close_worker(weir_task *task, void *arg)
 {
+    (void)arg;
     gate_task(task, closer_gate);
-    if (!arg)
+    if (closer_stops)
         weir_periodic_stop(worker);
     closer_waited = weir_periodic_wait(worker, WATCHDOG_NS);
     return WEIR_OK;
 }
 
-static void *stop_soon(void *data)
+/* The only worker of a pool waits for the periodic worker, the first run of which is in the backlog. */
+static void wait_in_the_only_worker(const weir_periodic *periodic, bool stops, bool auto_stop,
+                                    uint64_t runs)
 {
-    usleep(20000); /* the other one waits by then, most likely */
-    weir_periodic_stop(worker);
-    return data;
+    weir_executor *executor;
+    assert_status(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }),
+                  WEIR_OK);
+    make(&(weir_periodic_worker_options){ .executor = executor,
+                                          .auto_stop_when_empty = auto_stop });
+    uint64_t id = add(periodic);
+    closer_gate = gate_create();
+    closer_waited = WEIR_EPENDING;
+    closer_stops = stops;
+    assert_status(weir_periodic_start(worker), WEIR_OK);
+    weir_future *future = submit_ok(executor, close_worker, NULL, 0);
+    assert_true(gate_wait_entered(closer_gate, 1));
+    assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
+    assert_status(weir_test_clock_wait_asleep(test_clock, WATCHDOG_NS), WEIR_OK);
+    assert_int_equal(weir_executor_backlog(executor), 1);
+    gate_open(closer_gate);
+    for (uint64_t run = 1; run < runs; run++) { /* they come while it waits */
+        assert_eventually(watch(id).runs == run);
+        assert_status(weir_test_clock_wait_idle(test_clock, WATCHDOG_NS), WEIR_OK);
+        assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
+    }
+    assert_status(end_and_unref(future), WEIR_OK);
+    assert_status(closer_waited, WEIR_OK);
+    assert_int_equal(watch(id).runs, runs);
+    weir_periodic_worker_destroy(worker);
+    worker = NULL;
+    weir_executor_destroy(executor);
+    gate_destroy(closer_gate);
 }
 
 static void only_worker_of_a_pool_can_wait_for_runs_in_its_backlog(void **state)
 {
     (void)state;
-    for (int stop_elsewhere = 0; stop_elsewhere < 2; stop_elsewhere++) {
-        weir_executor *executor;
-        assert_status(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }),
-                      WEIR_OK);
-        make(&(weir_periodic_worker_options){ .executor = executor });
-        uint64_t id = add(&(weir_periodic){ .fn = tick, .spacing_ns = S });
-        closer_gate = gate_create();
-        closer_waited = WEIR_EPENDING;
-        assert_status(weir_periodic_start(worker), WEIR_OK);
-        weir_future *future =
-            submit_ok(executor, close_worker, stop_elsewhere ? &id : NULL, 0);
-        assert_true(gate_wait_entered(closer_gate, 1));
-        assert_status(weir_test_clock_advance(test_clock, S), WEIR_OK);
-        assert_status(weir_test_clock_wait_asleep(test_clock, WATCHDOG_NS), WEIR_OK);
-        assert_int_equal(weir_executor_backlog(executor), 1);
-        pthread_t thread;
-        if (stop_elsewhere)
-            assert_int_equal(pthread_create(&thread, NULL, stop_soon, NULL), 0);
-        gate_open(closer_gate);
-        assert_status(end_and_unref(future), WEIR_OK);
-        assert_status(closer_waited, WEIR_OK);
-        if (stop_elsewhere)
-            pthread_join(thread, NULL);
-        assert_int_equal(watch(id).runs, 1);
-        weir_periodic_worker_destroy(worker);
-        worker = NULL;
-        weir_executor_destroy(executor);
-        gate_destroy(closer_gate);
-    }
+    wait_in_the_only_worker(&(weir_periodic){ .fn = tick, .spacing_ns = S }, true, false, 1);
+}
+
+static weir_status stop_from_inside(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    return weir_periodic_stop(worker);
+}
+
+static void only_worker_of_a_pool_can_wait_for_the_run_that_stops_the_worker(void **state)
+{
+    (void)state;
+    wait_in_the_only_worker(&(weir_periodic){ .fn = stop_from_inside, .spacing_ns = S }, false,
+                            false, 1);
+}
+
+static weir_status three_times(weir_task *task, void *arg)
+{
+    (void)task;
+    return ++*(int *)arg == 3 ? WEIR_NEVER_AGAIN : WEIR_OK;
+}
+
+static void only_worker_of_a_pool_can_wait_for_a_worker_that_stops_by_itself(void **state)
+{
+    (void)state;
+    int calls = 0;
+    wait_in_the_only_worker(&(weir_periodic){ .fn = three_times, .arg = &calls, .spacing_ns = S }, false,
+                            true, 3);
 }
 
 static void run_in_the_backlog_still_runs_after_stop_and_removal(void **state)
@@ -960,6 +988,8 @@ int main(void)
         test(table_has_the_chosen_columns),
         test(forked_child_is_told_so),
         test(only_worker_of_a_pool_can_wait_for_runs_in_its_backlog),
+        test(only_worker_of_a_pool_can_wait_for_the_run_that_stops_the_worker),
+        test(only_worker_of_a_pool_can_wait_for_a_worker_that_stops_by_itself),
         test(run_in_the_backlog_still_runs_after_stop_and_removal),
         test(callback_that_ends_the_own_thread_stops_the_worker),
         test(starting_wrongly_is_refused),
