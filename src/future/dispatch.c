@@ -185,18 +185,26 @@ size_t weir__dispatch_run(struct weir__dispatch *dispatch, size_t most, int *err
     }
 }
 
+/* Close an empty list. False: it is not empty. Requires: the lock. */
+static bool close_locked(struct weir__dispatch *dispatch)
+{
+    if (dispatch->first)
+        return false;
+    if (!dispatch->closed)
+        close(dispatch->fd);
+    dispatch->closed = true;
+    return true;
+}
+
 void weir__dispatch_close(struct weir__dispatch *dispatch)
 {
-    bool closed = false;
-    while (!closed) {
+    for (;;) {
+        weir__lock_take(&dispatch->lock);
+        bool closed = close_locked(dispatch);
+        weir__lock_release(&dispatch->lock);
+        if (closed)
+            return;
         int error;
         weir__dispatch_run(dispatch, SIZE_MAX, &error);
-        weir__lock_take(&dispatch->lock);
-        closed = !dispatch->first;
-        if (closed && !dispatch->closed) {
-            dispatch->closed = true;
-            close(dispatch->fd);
-        }
-        weir__lock_release(&dispatch->lock);
     }
 }

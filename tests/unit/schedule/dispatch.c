@@ -214,21 +214,32 @@ static void of_both_kinds(void)
     check_each_called_once(4);
 }
 
+static void register_four(void *data)
+{
+    const struct registrar *registrar = data;
+    for (unsigned i = 0; i < 4; i++)
+        on_done(registrar->future, registrar->first + i);
+}
+
 /* Nobody dispatches: destroy does, and those who come later run theirs themselves. */
 static void registered_while_it_is_destroyed(void)
 {
     weir_future *future[2];
+    schedule_prepare();
     begin(1, TASKS);
     schedule_check(submit_note(0, &future[0]) == WEIR_OK);
     schedule_check(submit_note(1, &future[1]) == WEIR_OK);
-    struct registrar a = { 0, 1, future[0] }, b = { 2, 3, future[1] };
-    pthread_t actor[] = { actor_start(register_two, &a), actor_start(register_two, &b) };
+    if (schedule_choose(4)) /* most of the time, so that destroy has nothing else to do */
+        schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    struct registrar a = { 0, 0, future[0] }, b = { 4, 0, future[1] };
+    pthread_t actor[] = { actor_start(register_four, &a), actor_start(register_four, &b) };
+    schedule_race();
     weir_executor_destroy(pool);
     for (int i = 0; i < 2; i++)
         actor_join(actor[i]);
     for (int i = 0; i < 2; i++)
         weir_future_unref(future[i]);
-    check_each_called_once(4);
+    check_each_called_once(8);
 }
 
 static void destroy(weir_future *future, void *data)
