@@ -32,6 +32,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "future/dispatch.h"
 #include "future/future_impl.h"
 
 enum { BATCH = 32, CHUNKS = 25 };
@@ -43,6 +44,7 @@ struct weir__slab {
     const struct weir__future_host *host; /* immutable */
     void *owner;                          /* immutable */
     struct weir__fork_guard guard;        /* immutable */
+    struct weir__dispatch *dispatch;      /* immutable once slots are out; may be NULL; owned */
     size_t arg_bytes, result_bytes;       /* immutable */
     size_t stride;                        /* immutable; bytes from slot to slot */
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t free; /* atomic [S1] */
@@ -80,6 +82,7 @@ static void slab_free(struct weir__slab *slab)
     weir__fork_guard_fini(&slab->guard);
     if (slab->host->released)
         slab->host->released(slab->owner);
+    weir__dispatch_free(slab->dispatch);
     free(slab);
 }
 
@@ -269,6 +272,16 @@ void *weir__slab_owner(const struct weir__slab *slab)
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab)
 {
     return slab->host;
+}
+
+void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dispatch)
+{
+    slab->dispatch = dispatch;
+}
+
+struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab)
+{
+    return slab->dispatch;
 }
 
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab)

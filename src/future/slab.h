@@ -10,6 +10,7 @@
 #include "sync/fork_guard.h"
 
 struct weir_future;
+struct weir__dispatch;
 struct weir__slab;
 struct weir__future_host;
 
@@ -23,6 +24,10 @@ struct weir__slab_cache {
  * are unfinished futures. NULL: out of memory. */
 struct weir__slab *weir__slab_create(const struct weir__future_host *host, void *owner,
                                      size_t arg_bytes, size_t result_bytes);
+
+/* Callbacks of its futures are to be dispatched from now on: before the first is handed out. The slab
+ * owns it, and frees it at its own end. */
+void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dispatch);
 
 /* The owner is gone. The memory goes with the last slot that is out. */
 void weir__slab_close(struct weir__slab *slab);
@@ -43,6 +48,8 @@ struct weir_future *weir__slab_at(const struct weir__slab *slab, uint32_t index)
 
 void *weir__slab_owner(const struct weir__slab *slab);
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab);
+/* NULL: callbacks run where tasks end. */
+struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab);
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab);
 size_t weir__slab_arg_bytes(const struct weir__slab *slab);
 size_t weir__slab_result_bytes(const struct weir__slab *slab);

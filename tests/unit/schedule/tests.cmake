@@ -10,3 +10,5 @@ weir_add_schedule_test(unit/schedule/nested.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/ends.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/admit.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/breathing.c SOURCES unit/schedule/scenario.c)
+weir_add_schedule_test(unit/schedule/dispatch.c SOURCES unit/schedule/scenario.c
+    WRAP weir__bell_ring weir__bell_silence)
