@@ -149,6 +149,7 @@ int main(int argc, char **argv)
         .round_trip = round_trip,
         .offer = offer,
         .nested = nested,
+        .limit = BENCH_LIMIT,
     };
     return bench_main(argc, argv, &weir);
 }

@@ -133,6 +133,9 @@ static const char *why_not(const struct bench_contender *contender,
         return "takes work from one thread only";
     if (workload->run == bench_run_backlog && (contender->settle || !contender->submit))
         return "takes no work from its workers";
+    if (workload->run == bench_run_backlog && contender->limit &&
+        (size_t)result->argument > contender->limit)
+        return "has a lower limit";
     return NULL;
 }
 

@@ -49,6 +49,7 @@ struct bench_contender {
     /* Have so many bytes sent there and sent back, by a task that copies them. */
     void (*echo)(const void *data, void *back, size_t bytes);
 
+    size_t limit;         /* of the backlog; 0: none */
     bool single_producer; /* may be submitted to from one thread only */
     bool processes;       /* tasks run in other processes */
 };

@@ -11,7 +11,7 @@
 
 enum { BATCH = 256 };
 
-#define RUN_NS INT64_C(2000000000)
+#define RUN_NS INT64_C(500000000)
 
 /* One submitter's, on lines of its own. */
 struct offerer {

@@ -179,6 +179,7 @@ int main(int argc, char **argv)
         .post = post,
         .round_trip = round_trip,
         .offer = offer,
+        .limit = SLOTS,
     };
     return bench_main(argc, argv, &slot_sequence_ring);
 }
