@@ -72,7 +72,7 @@ static void warm_up(const struct bench_contender *contender, size_t workers)
 }
 
 /* What a workload needs of a contender. */
-enum need { POST, FUTURE, ROUND_TRIP, OFFER, NESTED, ECHO, PROCESSES };
+enum need { POST, FUTURE, ROUND_TRIP, OFFER, NESTED, ECHO, KILL_WORKER };
 
 static bool has(const struct bench_contender *contender, enum need need)
 {
@@ -89,8 +89,8 @@ static bool has(const struct bench_contender *contender, enum need need)
         return contender->nested;
     case ECHO:
         return contender->echo;
-    case PROCESSES:
-        return contender->processes && contender->future;
+    case KILL_WORKER:
+        return contender->kill_worker;
     }
     return false;
 }
@@ -100,18 +100,22 @@ static const struct workload {
     void (*run)(const struct bench_contender *contender, struct bench_result *result);
     enum need need;
     const char *lacking;
+    bool processes;
 } workloads[] = {
-    {"post", bench_run_post, POST, "runs nothing that gives no result"},
-    {"work", bench_run_post, POST, "runs nothing that gives no result"},
-    {"backlog", bench_run_backlog, POST, "runs nothing that gives no result"},
-    {"future", bench_run_future, FUTURE, "gives no results"},
-    {"pingpong", bench_run_pingpong, ROUND_TRIP, "gives no results"},
-    {"bounded", bench_run_bounded, OFFER, "never refuses"},
-    {"reject", bench_run_reject, OFFER, "never refuses"},
-    {"nested", bench_run_nested, NESTED, "its tasks cannot wait for tasks"},
-    {"process", bench_run_future, PROCESSES, "runs no processes"},
-    {"payload", bench_run_payload, ECHO, "sends nothing"},
-    {"start", bench_run_start, PROCESSES, "runs no processes"},
+    {"post", bench_run_post, POST, "runs nothing that gives no result", false},
+    {"work", bench_run_post, POST, "runs nothing that gives no result", false},
+    {"backlog", bench_run_backlog, POST, "runs nothing that gives no result", false},
+    {"future", bench_run_future, FUTURE, "gives no results", false},
+    {"pingpong", bench_run_pingpong, ROUND_TRIP, "gives no results", false},
+    {"bounded", bench_run_bounded, OFFER, "never refuses", false},
+    {"reject", bench_run_reject, OFFER, "never refuses", false},
+    {"nested", bench_run_nested, NESTED, "its tasks cannot wait for tasks", false},
+    /* The same for pools of processes, which tables do not mix with pools of threads. */
+    {"process", bench_run_future, FUTURE, "is no pool", true},
+    {"roundtrip", bench_run_pingpong, ROUND_TRIP, "gives no results", true},
+    {"payload", bench_run_payload, ECHO, "sends nothing", true},
+    {"start", bench_run_start, ROUND_TRIP, "gives no results", true},
+    {"respawn", bench_run_respawn, KILL_WORKER, "replaces no worker", true},
 };
 
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0] };
@@ -127,10 +131,14 @@ static const struct workload *find(const char *name)
 static const char *why_not(const struct bench_contender *contender,
                            const struct workload *workload, const struct bench_result *result)
 {
+    if (contender->processes != workload->processes)
+        return workload->processes ? "runs no processes" : "runs no threads";
     if (!has(contender, workload->need))
         return workload->lacking;
     if (result->producers > 1 && contender->single_producer)
         return "takes work from one thread only";
+    if (result->workers > 1 && contender->single_worker)
+        return "has one worker only";
     if (workload->run == bench_run_backlog && (contender->settle || !contender->submit))
         return "takes no work from its workers";
     if (workload->run == bench_run_backlog && contender->limit &&

@@ -25,6 +25,12 @@ enum { BENCH_CACHE_LINE = 64, BENCH_OUTSTANDING = 10000 };
 
 #define BENCH_OWN_LINE __attribute__((aligned(BENCH_CACHE_LINE)))
 
+/* A task is not told how large its argument is, so that is the beginning of it. */
+struct bench_bytes {
+    uint64_t size; /* of all, with this */
+    unsigned char first; /* … and last, one after the other */
+};
+
 struct bench_contender {
     const char *name;
     /* refuses: at its limit the pool refuses; otherwise it accepts all, or makes wait. */
@@ -46,12 +52,16 @@ struct bench_contender {
     bool (*offer)(void);
     /* bench_fibonacci(n), with a task and a wait for its result at each node. */
     uint64_t (*nested)(unsigned n);
-    /* Have so many bytes sent there and sent back, by a task that copies them. */
-    void (*echo)(const void *data, void *back, size_t bytes);
+    /* Have a task get bytes and give them back as its result, which may be looked at where it is
+     * until the next call. */
+    const struct bench_bytes *(*echo)(const struct bench_bytes *bytes);
+    /* Kill a worker process; the next task may come at once. */
+    void (*kill_worker)(void);
 
     size_t limit;         /* of the backlog; 0: none */
     bool single_producer; /* may be submitted to from one thread only */
-    bool processes;       /* tasks run in other processes */
+    bool single_worker;   /* whatever it is asked for */
+    bool processes;       /* tasks run in other processes: see the second half of workloads */
 };
 
 int bench_main(int argc, char **argv, const struct bench_contender *contender);
@@ -122,6 +132,7 @@ void bench_run_future(const struct bench_contender *contender, struct bench_resu
 void bench_run_pingpong(const struct bench_contender *contender, struct bench_result *result);
 void bench_run_nested(const struct bench_contender *contender, struct bench_result *result);
 void bench_run_payload(const struct bench_contender *contender, struct bench_result *result);
+void bench_run_respawn(const struct bench_contender *contender, struct bench_result *result);
 void bench_run_start(const struct bench_contender *contender, struct bench_result *result);
 
 /* offers.c: more is offered than is taken. */

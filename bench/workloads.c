@@ -150,41 +150,46 @@ void bench_run_pingpong(const struct bench_contender *contender, struct bench_re
     time_each(result, go_round, (void *)contender, 1000);
 }
 
-/* payload: so many bytes there and back, each time others, which are compared. */
+/* payload: so many bytes there and back, each time others; the first and the last are compared at
+ * once, the others in the end. */
 struct payload {
     const struct bench_contender *contender;
-    unsigned char *data, *back;
-    size_t bytes;
+    struct bench_bytes *bytes;
+    const struct bench_bytes *back;
 };
 
 static void send_round(void *data)
 {
     struct payload *payload = data;
-    payload->data[0]++;
-    payload->data[payload->bytes - 1]++;
-    payload->contender->echo(payload->data, payload->back, payload->bytes);
-    if (payload->back[0] != payload->data[0] ||
-        payload->back[payload->bytes - 1] != payload->data[payload->bytes - 1])
+    struct bench_bytes *bytes = payload->bytes;
+    unsigned char *last = (unsigned char *)bytes + bytes->size - 1;
+    bytes->first++;
+    (*last)++;
+    payload->back = payload->contender->echo(bytes);
+    if (payload->back->size != bytes->size || payload->back->first != bytes->first ||
+        ((const unsigned char *)payload->back)[bytes->size - 1] != *last)
         bench_die("%s: other bytes came back", payload->contender->name);
 }
 
 void bench_run_payload(const struct bench_contender *contender, struct bench_result *result)
 {
-    size_t bytes = result->argument ? (size_t)result->argument : 1;
-    struct payload payload = {contender, bench_memory(bytes, 1), bench_memory(bytes, 1), bytes};
-    for (size_t i = 0; i < bytes; i++)
-        payload.data[i] = (unsigned char)i;
+    size_t least = sizeof(struct bench_bytes);
+    size_t size = (size_t)result->argument < least ? least : (size_t)result->argument;
+    struct payload payload = {contender, bench_memory(size, 1), NULL};
+    for (size_t i = 0; i < size; i++)
+        ((unsigned char *)payload.bytes)[i] = (unsigned char)i;
+    payload.bytes->size = size;
     size_t warm_up = result->operations / 10 + 3;
     time_each(result, send_round, &payload, warm_up);
-    if (memcmp(payload.data, payload.back, bytes) != 0)
+    if (memcmp(payload.bytes, payload.back, size) != 0)
         bench_die("%s: other bytes came back", contender->name);
     size_t length = strlen(result->extra);
-    snprintf(result->extra + length, sizeof result->extra - length, " bytes=%zu", bytes);
-    free(payload.data);
-    free(payload.back);
+    snprintf(result->extra + length, sizeof result->extra - length, " bytes=%zu", size);
+    free(payload.bytes);
 }
 
-/* start: the pool made, one result had of it, and the pool taken down. */
+/* start: the pool made, one result had of it, and the pool taken down, in a process that has so many
+ * MiB of memory. */
 struct begin {
     const struct bench_contender *contender;
     size_t workers;
@@ -201,7 +206,23 @@ static void begin_and_end(void *data)
 void bench_run_start(const struct bench_contender *contender, struct bench_result *result)
 {
     struct begin begin = {contender, result->workers};
+    void *memory = bench_memory((size_t)result->argument + 1, (size_t)1 << 20);
     time_each(result, begin_and_end, &begin, 1);
+    free(memory);
+}
+
+/* respawn: a worker is killed; until the next result is there. With one worker, that is one of the
+ * worker that took its place. */
+static void kill_and_go_round(void *data)
+{
+    const struct bench_contender *contender = data;
+    contender->kill_worker();
+    contender->round_trip();
+}
+
+void bench_run_respawn(const struct bench_contender *contender, struct bench_result *result)
+{
+    time_each(result, kill_and_go_round, (void *)contender, 1);
 }
 
 /* nested: a task and a wait at each node of the naive Fibonacci recursion. */
