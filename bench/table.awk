@@ -46,6 +46,7 @@ BEGIN {
     measure("payload", "p50_ns", "µs, p50", 1e-3, 1, 0)
     measure("payload", "p99_ns", "µs, p99", 1e-3, 1, 0)
     measure("start", "p50_ns", "ms, p50", 1e-6, 2, 0)
+    measure("respawn", "p50_ns", "ms, p50", 1e-6, 2, 0)
     measure("backlog", "ns_per_task", "ns a task", 1, 0, 0)
     measure("bounded", "ns_per_reject", "ns a refusal", 1, 1, 0)
     measure("bounded", "accepted_per_s", "Mtasks/s taken", 1e-6, 2, 1)

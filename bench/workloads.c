@@ -193,21 +193,31 @@ void bench_run_payload(const struct bench_contender *contender, struct bench_res
 struct begin {
     const struct bench_contender *contender;
     size_t workers;
+    int64_t start_ns, stop_ns; /* of all together */
 };
 
 static void begin_and_end(void *data)
 {
-    const struct begin *begin = data;
+    struct begin *begin = data;
+    int64_t before_ns = bench_now_ns();
     begin->contender->start(begin->workers, false);
+    begin->start_ns += bench_now_ns() - before_ns;
     begin->contender->round_trip();
+    before_ns = bench_now_ns();
     begin->contender->stop();
+    begin->stop_ns += bench_now_ns() - before_ns;
 }
 
 void bench_run_start(const struct bench_contender *contender, struct bench_result *result)
 {
-    struct begin begin = {contender, result->workers};
+    struct begin begin = {contender, result->workers, 0, 0};
     void *memory = bench_memory((size_t)result->argument + 1, (size_t)1 << 20);
     time_each(result, begin_and_end, &begin, 1);
+    int64_t rounds = (int64_t)result->operations + 1;
+    size_t length = strlen(result->extra);
+    snprintf(result->extra + length, sizeof result->extra - length,
+             " mean_start_ns=%lld mean_stop_ns=%lld", (long long)(begin.start_ns / rounds),
+             (long long)(begin.stop_ns / rounds));
     free(memory);
 }
 
