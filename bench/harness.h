@@ -159,9 +159,9 @@ void bench_crew_join(struct bench_crew *crew);
 
 struct bench_usage bench_usage_now(void);
 void bench_print(const char *name, const struct bench_result *result);
-/* Sorts. Writes " p50_ns=… p99_ns=… p999_ns=…". */
+/* Sorts. Writes " p50_ns=… p99_ns=… p999_ns=…"; and if BENCH_QUANTILES is in the environment, all
+ * thousandths to the file of that name. */
 void bench_percentiles(int64_t *samples, size_t count, char *out, size_t size);
-int64_t bench_median(int64_t *samples, size_t count); /* sorts */
 /* One line about what this runs on. */
 void bench_print_machine(void);
 

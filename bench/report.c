@@ -85,15 +85,22 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-int64_t bench_median(int64_t *samples, size_t count)
+/* All of them, by thousandths, into the file that the environment names. */
+static void write_quantiles(const int64_t *samples, size_t count)
 {
-    qsort(samples, count, sizeof *samples, by_value);
-    return samples[count / 2];
+    const char *name = getenv("BENCH_QUANTILES");
+    FILE *file = name ? fopen(name, "we") : NULL;
+    if (!file)
+        return;
+    for (size_t i = 0; i < 1000; i++)
+        fprintf(file, "%.3f %lld\n", (double)i / 1000, (long long)samples[count * i / 1000]);
+    fclose(file);
 }
 
 void bench_percentiles(int64_t *samples, size_t count, char *out, size_t size)
 {
     qsort(samples, count, sizeof *samples, by_value);
+    write_quantiles(samples, count);
     snprintf(out, size, " p50_ns=%lld p99_ns=%lld p999_ns=%lld",
              (long long)samples[count / 2], (long long)samples[count * 99 / 100],
              (long long)samples[count * 999 / 1000]);
