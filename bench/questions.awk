@@ -1,10 +1,10 @@
 # From the lines of memory, stats and crowd to a table of what they say in the end.
 
 function field(name,    at, rest) {
-    at = index($0, " " name "=")
+    at = index(" " $0, " " name "=")
     if (!at)
         return ""
-    rest = substr($0, at + length(name) + 2)
+    rest = substr(" " $0, at + length(name) + 2)
     sub(/ .*/, "", rest)
     return rest
 }
