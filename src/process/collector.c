@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "executor/task_impl.h"
+#include "process/idle.h"
 #include "process/pool.h"
 #include "sync/futex.h"
 #include "sync/thread.h"
@@ -408,7 +409,7 @@ static void tell_to_leave(struct weir__process_pool *pool)
     struct weir__segment *segment = weir__pool_segment(pool);
     pool->leaving = true;
     weir__store_seq_cst(&weir__segment_commons(segment)->leave, 1u); /* seq_cst [X4] */
-    weir__process_wake(pool, segment->workers);
+    weir__idle_wake_all(segment);
     for (size_t i = 0; i < segment->workers; i++) {
         struct weir__post *post = &pool->post[i];
         post->leaving = true;

@@ -6,6 +6,7 @@
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "process/idle.h"
 #include "process/pool.h"
 #include "sync/futex.h"
 
@@ -175,14 +176,6 @@ static bool inspect_locked(struct weir__process_pool *pool, uint32_t slot, size_
     return true;
 }
 
-static bool any_asleep(const struct weir__segment *segment)
-{
-    bool any = false;
-    for (size_t i = 0; i < segment->workers; i++)
-        any |= weir__load_seq_cst(&weir__segment_station(segment, i)->sleep) == 1; /* [X4] */
-    return any;
-}
-
 /* Requires: lock. False: shared memory makes no sense. */
 static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
 {
@@ -197,8 +190,6 @@ static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
         return false;
     if (sense && *queued && hints == 0) /* a worker that is stopped may have one in its hand */
         weir__process_rebuild_locked(pool);
-    else if (hints && any_asleep(segment)) /* one of them should have been woken: see process_wake */
-        pool->overslept++;
     return sense;
 }
 
@@ -216,11 +207,9 @@ static void rouse(struct weir__process_pool *pool, bool all)
         struct weir__station *station = weir__segment_station(segment, i);
         weir__store_release(&station->collected, pool->post[i].collected); /* release [X2] */
         weir__futex_wake_shared(&station->collected, 1);
-        if (!all)
-            continue;
-        weir__store_seq_cst(&station->sleep, 0u); /* seq_cst [X4] */
-        weir__futex_wake_shared(&station->sleep, 1);
     }
+    if (all)
+        weir__idle_wake_all(segment);
 }
 
 void weir__process_look(struct weir__process_pool *pool)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/futex.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ struct actor {
     struct actor *joined; /* JOINING: this one */
     uint64_t priority;
     unsigned ran; /* steps with that priority */
+    bool killed;
+    jmp_buf *mortal; /* where it goes when it is killed; NULL: it cannot be */
 };
 
 /* All of it belongs to the holder of the baton. */
@@ -53,6 +56,8 @@ int __real_pthread_tryjoin_np(pthread_t, void **);
 int __real_clock_gettime(clockid_t, struct timespec *);
 bool __real_weir__futex_wait(_Atomic uint32_t *, uint32_t, int64_t);
 void __real_weir__futex_wake(_Atomic uint32_t *, int);
+void __real_weir__futex_wait_shared(_Atomic uint32_t *, uint32_t);
+void __real_weir__futex_wake_shared(_Atomic uint32_t *, int);
 
 const struct weir__future_host *__real_weir__slab_host(const struct weir__slab *);
 
@@ -63,10 +68,17 @@ int __wrap_pthread_tryjoin_np(pthread_t, void **);
 int __wrap_clock_gettime(clockid_t, struct timespec *);
 bool __wrap_weir__futex_wait(_Atomic uint32_t *, uint32_t, int64_t);
 void __wrap_weir__futex_wake(_Atomic uint32_t *, int);
+void __wrap_weir__futex_wait_shared(_Atomic uint32_t *, uint32_t);
+void __wrap_weir__futex_wake_shared(_Atomic uint32_t *, int);
 
 bool schedule_is_mine(void)
 {
     return self != NULL && schedule.active;
+}
+
+bool schedule_is_mortal(void)
+{
+    return schedule_is_mine() && self->mortal;
 }
 
 static uint64_t next_random(void)
@@ -201,10 +213,12 @@ static void switch_over(void)
     if (++schedule.steps > STEPS_MOST)
         schedule_failed("it does not come to an end", __FILE__, __LINE__);
     struct actor *next = choose();
-    if (next == own)
-        return;
-    give_baton(next);
-    take_baton(own);
+    if (next != own) {
+        give_baton(next);
+        take_baton(own);
+    }
+    if (own->killed && own->mortal)
+        longjmp(*own->mortal, 1);
 }
 
 void weir__step(void)
@@ -250,6 +264,38 @@ void __wrap_weir__futex_wake(_Atomic uint32_t *word, int count)
         rouse(actor, false);
         count--;
     }
+}
+
+/* Words in memory that is shared with other processes, where they are played by threads. */
+void __wrap_weir__futex_wait_shared(_Atomic uint32_t *word, uint32_t expected)
+{
+    if (schedule_is_mine())
+        __wrap_weir__futex_wait(word, expected, WEIR_FOREVER);
+    else
+        __real_weir__futex_wait_shared(word, expected);
+}
+
+void __wrap_weir__futex_wake_shared(_Atomic uint32_t *word, int count)
+{
+    if (schedule_is_mine())
+        __wrap_weir__futex_wake(word, count);
+    else
+        __real_weir__futex_wake_shared(word, count);
+}
+
+int64_t schedule_now_ns(void)
+{
+    return schedule.now_ns;
+}
+
+void schedule_sleep(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns)
+{
+    __wrap_weir__futex_wait(word, expected, deadline_ns);
+}
+
+void schedule_wake(_Atomic uint32_t *word)
+{
+    __wrap_weir__futex_wake(word, ACTORS);
 }
 
 /* Between the look at a future and the call into its executor, which may be gone by then. */
@@ -374,6 +420,32 @@ pthread_t actor_start(void (*fn)(void *), void *data)
 void actor_join(pthread_t actor)
 {
     pthread_join(actor, NULL);
+}
+
+void actor_run_mortal(void (*fn)(void *), void *data)
+{
+    jmp_buf end;
+    if (setjmp(end) == 0) {
+        self->mortal = &end;
+        fn(data);
+    }
+    self->mortal = NULL;
+}
+
+void actor_kill(pthread_t thread)
+{
+    struct actor *actor = actor_of(thread);
+    if (!actor->mortal)
+        return;
+    actor->killed = true;
+    if (actor->state == SLEEPING)
+        rouse(actor, false);
+    weir__step();
+}
+
+void actor_exit(void)
+{
+    longjmp(*self->mortal, 1);
 }
 
 void schedule_prepare(void)
