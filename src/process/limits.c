@@ -50,6 +50,13 @@ static void condemn_locked(struct weir__process_pool *pool, uint32_t slot, uint6
     weir__process_end_worker(pool, worker, now_ns);
 }
 
+/* A worker may run a task before we have heard that there is such a worker: it cannot be ended yet. */
+static bool is_unheard_of(struct weir__process_pool *pool, size_t worker)
+{
+    return worker < weir__pool_segment(pool)->workers &&
+           pool->post[worker].state != WEIR__POST_MANNED;
+}
+
 /* Look at one task's clock; returns when to look again. */
 static int64_t check_task_locked(struct weir__process_pool *pool, uint32_t slot, int64_t now_ns)
 {
@@ -68,15 +75,13 @@ static int64_t check_task_locked(struct weir__process_pool *pool, uint32_t slot,
         int64_t submit_ns = weir__load_relaxed(&record->future->submit_ns);
         record->seen_ns = said_ns >= submit_ns && said_ns <= now_ns ? said_ns : now_ns;
     }
-    if (record->kill) {
-        condemn_locked(pool, slot, word, WEIR__END_KILLED, now_ns);
-        return WEIR_FOREVER;
-    }
     int64_t due_ns =
         within_ns > WEIR_FOREVER - record->seen_ns ? WEIR_FOREVER : record->seen_ns + within_ns;
-    if (due_ns > now_ns)
+    if (!record->kill && due_ns > now_ns)
         return due_ns;
-    condemn_locked(pool, slot, word, WEIR__END_OVERRUN, now_ns);
+    if (is_unheard_of(pool, weir__word_worker(word)))
+        return now_ns + AGAIN_NS;
+    condemn_locked(pool, slot, word, record->kill ? WEIR__END_KILLED : WEIR__END_OVERRUN, now_ns);
     return WEIR_FOREVER;
 }
 

@@ -15,15 +15,16 @@ struct process {
     const struct weir__plan *plan;
     size_t worker;
     pthread_t actor;
+    pthread_t zygote; /* that part of it which tells of this one's start */
     int end; /* as of wait() */
-    bool over, told;
+    bool started, over; /* the zygote has said so; it has ended */
+    bool told_start, told_end; /* the collector has heard */
 };
 
 /* All of it belongs to the holder of the baton. */
 static struct {
     struct process process[PROCESSES]; /* pid: index + 1 */
     size_t count;
-    size_t announced; /* so many of them */
     int doorbell_fd, timer_fd;
     uint64_t rung;
     int64_t timer_ns;
@@ -74,6 +75,15 @@ static void run_process(void *data)
     happen();
 }
 
+/* It may have run long before the zygote comes to say that it is there. */
+static void tell_start(void *data)
+{
+    struct process *process = data;
+    schedule_step();
+    process->started = true;
+    happen();
+}
+
 /* A worker ends its process. */
 void __wrap__exit(int code)
 {
@@ -102,6 +112,7 @@ void __wrap_weir__spawner_close(struct weir__spawner *spawner)
     for (size_t i = 0; i < machine.count; i++) {
         actor_kill(machine.process[i].actor);
         actor_join(machine.process[i].actor);
+        actor_join(machine.process[i].zygote);
     }
 }
 
@@ -113,40 +124,38 @@ bool __wrap_weir__spawner_spawn(struct weir__spawner *spawner, size_t worker,
         schedule_failed("too many processes", __FILE__, __LINE__);
     struct process *process = &machine.process[machine.count];
     *process = (struct process){ .plan = spawner->plan, .worker = worker };
-    process->actor = actor_start(run_process, process);
     machine.count++;
+    process->actor = actor_start(run_process, process);
+    process->zygote = actor_start(tell_start, process);
     *asked = true;
     return false;
 }
 
-/* What the zygote tells: first of each start, in order; then of deaths, in any. */
+/* What the zygote has to tell of this process, if anything. */
+static bool has_news_of(const struct process *process)
+{
+    return process->started && (!process->told_start || (process->over && !process->told_end));
+}
+
 bool __wrap_weir__spawner_next(struct weir__spawner *spawner, struct weir__news *news)
 {
+    size_t i = 0;
     (void)spawner;
     schedule_step();
-    size_t i = machine.announced;
-    if (i < machine.count) {
-        machine.announced++;
-        *news = (struct weir__news){ .kind = WEIR__NEWS_SPAWNED,
-                                     .worker = machine.process[i].worker,
-                                     .pid = (pid_t)i + 1,
-                                     .pidfd = -1 };
-        return true;
-    }
-    for (i = 0; i < machine.count; i++) {
-        struct process *process = &machine.process[i];
-        if (!process->over || process->told)
-            continue;
-        process->told = true;
-        *news = (struct weir__news){ .kind = WEIR__NEWS_DIED,
-                                     .worker = process->worker,
-                                     .pid = (pid_t)i + 1,
-                                     .pidfd = -1,
-                                     .status = process->end,
-                                     .known = true };
-        return true;
-    }
-    return false;
+    while (i < machine.count && !has_news_of(&machine.process[i]))
+        i++;
+    if (i == machine.count)
+        return false;
+    struct process *process = &machine.process[i];
+    bool start = !process->told_start;
+    *news = (struct weir__news){ .kind = start ? WEIR__NEWS_SPAWNED : WEIR__NEWS_DIED,
+                                 .worker = process->worker,
+                                 .pid = (pid_t)i + 1,
+                                 .pidfd = -1,
+                                 .status = process->end,
+                                 .known = !start };
+    *(start ? &process->told_start : &process->told_end) = true;
+    return true;
 }
 
 bool __wrap_weir__spawner_reap(struct weir__spawner *spawner, size_t worker, pid_t pid, int pidfd,
@@ -249,9 +258,9 @@ ssize_t __wrap_read(int fd, void *data, size_t size)
 
 static bool has_news(void)
 {
-    bool has = machine.announced < machine.count;
+    bool has = false;
     for (size_t i = 0; i < machine.count; i++)
-        has |= machine.process[i].over && !machine.process[i].told;
+        has |= has_news_of(&machine.process[i]);
     return has;
 }
 

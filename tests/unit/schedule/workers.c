@@ -306,7 +306,7 @@ static void condemned(void)
     unsigned steps = schedule_choose(40);
     bool overrun = schedule_choose(2);
     weir_future *future, *next[3];
-    create((weir_process_options){ .workers = 1, .kill_grace_ns = WEIR_MILLISECOND });
+    create((weir_process_options){ .workers = 1 });
     weir_submission submission = { .fn = dawdle_task,
                                    .arg = &steps,
                                    .arg_size = sizeof steps,
@@ -329,6 +329,30 @@ static void condemned(void)
     weir_executor_destroy(pool);
 }
 
+/* The first of them, and the ones that run in workers that were started a moment ago. */
+static void condemned_again_and_again(void)
+{
+    enum { N = 3 };
+    static struct weir__parker nobody;
+    weir_future *future[N];
+    bool overrun = schedule_choose(2);
+    create((weir_process_options){ .workers = 1 });
+    weir_submission submission = { .fn = latch_task,
+                                   .arg = &nobody,
+                                   .flags = overrun ? 0 : WEIR_KILL_ON_CANCEL,
+                                   .run_within_ns = overrun ? 1000 : 0 };
+    for (int i = 0; i < N; i++)
+        schedule_check(weir_submit_with(pool, &submission, &future[i]) == WEIR_OK);
+    for (int i = 0; i < N; i++) {
+        if (!overrun)
+            weir_future_cancel(future[i]);
+        weir_status end = end_and_drop(future[i]);
+        schedule_check(end == (overrun ? WEIR_EOVERRUN : WEIR_ECANCELLED));
+    }
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    weir_executor_destroy(pool);
+}
+
 SCENARIO(two_that_need_each_other)
 SCENARIO(one_after_the_other)
 SCENARIO(shutdown_against_submissions)
@@ -338,6 +362,7 @@ SCENARIO(killed_while_others_sleep)
 SCENARIO(large_results)
 SCENARIO(full_of_stale_hints)
 SCENARIO(condemned)
+SCENARIO(condemned_again_and_again)
 
 int main(int argc, char **argv)
 {
@@ -353,6 +378,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(large_results_is_sound),
         cmocka_unit_test(full_of_stale_hints_is_sound),
         cmocka_unit_test(condemned_is_sound),
+        cmocka_unit_test(condemned_again_and_again_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
