@@ -103,7 +103,7 @@ static int64_t check_tasks(struct weir__process_pool *pool, int64_t now_ns)
 static bool pidfd_says_dead(const struct weir__post *post)
 {
     struct pollfd ended = {.fd = post->pidfd, .events = POLLIN};
-    return post->pidfd >= 0 && poll(&ended, 1, 0) == 1;
+    return post->pidfd >= 0 && poll(&ended, 1, 0) == 1 && ended.revents & POLLIN;
 }
 
 /* A worker is dead, or was asked for, and the zygote has not said so. */

@@ -2,6 +2,7 @@
  * them under the lock, but for those of the collector after a death, which are, too.
  *
  * The open tasks are in a list by age, which is the order of their hints. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -150,9 +151,15 @@ void weir__process_rebuild_locked(struct weir__process_pool *pool)
 
 void weir__process_ring(struct weir__process_pool *pool)
 {
+    struct weir__segment *segment = weir__pool_segment(pool);
     uint64_t one = 1;
-    if (write(pool->plan.doorbell_fd, &one, sizeof one) < 0)
-        return; /* its counter is full: the collector is awake */
+    /* Else its counter is full: the collector is awake. */
+    if (write(pool->plan.doorbell_fd, &one, sizeof one) < 0 && errno == EBADF) {
+        /* The host has closed it, as we know before a collector that sleeps does. The workers have it
+         * still, and so has the poll() that it sleeps in: let them go, which it is told of. */
+        weir__store_seq_cst(&weir__segment_commons(segment)->leave, 1u); /* seq_cst [X4] */
+        weir__idle_wake_all(segment);
+    }
 }
 
 /* Copy what the worker needs to know. Requires: the slot is FREE, and the parent's. */
