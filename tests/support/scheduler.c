@@ -33,6 +33,7 @@ struct actor {
     uint64_t priority;
     unsigned ran; /* steps with that priority */
     bool killed;
+    unsigned fuse;   /* it is killed at so many steps of its own from now; 0: not */
     jmp_buf *mortal; /* where it goes when it is killed; NULL: it cannot be */
 };
 
@@ -217,7 +218,7 @@ static void switch_over(void)
         give_baton(next);
         take_baton(own);
     }
-    if (own->killed && own->mortal)
+    if (own->mortal && (own->killed || (own->fuse && --own->fuse == 0)))
         longjmp(*own->mortal, 1);
 }
 
@@ -441,6 +442,11 @@ void actor_kill(pthread_t thread)
     if (actor->state == SLEEPING)
         rouse(actor, false);
     weir__step();
+}
+
+void actor_light_fuse(unsigned steps)
+{
+    self->fuse = steps;
 }
 
 void actor_exit(void)

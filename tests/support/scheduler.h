@@ -46,6 +46,8 @@ void actor_join(pthread_t actor);
 void actor_run_mortal(void (*fn)(void *), void *data);
 /* It dies at the step at which it is. */
 void actor_kill(pthread_t actor);
+/* The calling one dies after so many steps of its own. */
+void actor_light_fuse(unsigned steps);
 void actor_exit(void) __attribute__((noreturn));
 
 /* What follows is to bring the scenario to its beginning: it runs as it comes. */

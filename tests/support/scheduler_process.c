@@ -19,6 +19,7 @@ struct process {
     int end; /* as of wait() */
     bool started, over; /* the zygote has said so; it has ended */
     bool told_start, told_end; /* the collector has heard */
+    bool signalled;            /* by it */
 };
 
 /* All of it belongs to the holder of the baton. */
@@ -28,9 +29,11 @@ static struct {
     int doorbell_fd, timer_fd;
     uint64_t rung;
     int64_t timer_ns;
-    unsigned signals, left;
+    unsigned signals, left, killed;
     _Atomic uint32_t events; /* what sleeps in poll is woken by it */
 } machine;
+
+static unsigned doomed, doom_steps; /* how many are still to be killed */
 
 weir_status __wrap_weir__spawner_open(struct weir__spawner *, const struct weir__plan *, weir_start);
 void __wrap_weir__spawner_close(struct weir__spawner *);
@@ -64,6 +67,10 @@ static void live(void *data)
 {
     struct process *process = data;
     process->end = SIGKILL;
+    if (doomed) {
+        doomed--;
+        actor_light_fuse(1 + schedule_choose(doom_steps));
+    }
     weir__process_worker_serve(process->plan, process->worker);
 }
 
@@ -71,6 +78,7 @@ static void run_process(void *data)
 {
     struct process *process = data;
     actor_run_mortal(live, process);
+    machine.killed += process->end == SIGKILL && !process->signalled;
     process->over = true;
     happen();
 }
@@ -110,6 +118,7 @@ void __wrap_weir__spawner_close(struct weir__spawner *spawner)
 {
     spawner->socket = -1;
     for (size_t i = 0; i < machine.count; i++) {
+        machine.process[i].signalled = true;
         actor_kill(machine.process[i].actor);
         actor_join(machine.process[i].actor);
         actor_join(machine.process[i].zygote);
@@ -178,17 +187,19 @@ void __wrap_weir__spawner_kill(struct weir__spawner *spawner, size_t worker, pid
     struct process *process = &machine.process[pid - 1];
     schedule_check(process->worker == worker);
     machine.signals++;
+    process->signalled = true;
     actor_kill(process->actor);
 }
 
-bool processes_kill(size_t worker)
+void processes_doom(unsigned kills, unsigned steps)
 {
-    for (size_t i = machine.count; i-- > 0;)
-        if (machine.process[i].worker == worker && !machine.process[i].over) {
-            actor_kill(machine.process[i].actor);
-            return true;
-        }
-    return false;
+    doomed = kills;
+    doom_steps = steps;
+}
+
+unsigned processes_killed(void)
+{
+    return machine.killed;
 }
 
 unsigned processes_signals(void)

@@ -10,14 +10,15 @@
 #include "process/pool.h"
 #include "support/scheduler.h"
 
-/* What is wrapped; for the WRAP of weir_add_schedule_test(). */
-
 /* A process executor for this schedule. never_looks: its collector believes that its timer is set, so
  * it never looks around for what should not have happened; who is not woken sleeps for ever. */
 weir_executor *processes_create(const weir_process_options *options, bool never_looks);
 
-/* Kill the worker, whatever it does. False: there is none at the moment. */
-bool processes_kill(size_t worker);
+/* Of the workers that are started, the first so many are killed, each at one of its steps, most of them
+ * among the first `steps`. Before the executor is created. */
+void processes_doom(unsigned kills, unsigned steps);
+/* How many have been, so far in this schedule. */
+unsigned processes_killed(void);
 /* How often the executor has sent a signal to a worker, so far in this schedule. */
 unsigned processes_signals(void);
 /* How many workers have ended of themselves, so far in this schedule. */

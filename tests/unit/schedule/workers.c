@@ -1,19 +1,47 @@
 /* Schedules of whole process executors, their workers played by threads (scheduler_process.h), which can
  * be killed at every step.
  *
- * But for the last one, the collector never looks around for what should not have happened: a hint, a
+ * But in the last one, the collector never looks around for what should not have happened: a hint, a
  * wake-up or a completion that is lost is then a schedule in which nobody can go on. */
+#include "base/atomic.h"
 #include "support/scheduler_process.h"
 #include "unit/schedule/scenario.h"
 
-static void create(weir_process_options options)
+static void create_with(weir_process_options options, unsigned kills, bool never_looks)
 {
     memset(&ran, 0, sizeof ran);
+    processes_doom(kills, 100); /* the steps that a few tasks take */
     schedule_prepare();
     options.deaths_max = 1000;
     if (!options.kill_grace_ns)
         options.kill_grace_ns = 1000 * WEIR_SECOND; /* time flies in schedules */
-    pool = processes_create(&options, true);
+    pool = processes_create(&options, never_looks);
+    schedule_race();
+}
+
+static void create(weir_process_options options)
+{
+    create_with(options, 0, true);
+}
+
+/* So many workers die at any of their steps. */
+static void create_doomed(weir_process_options options, unsigned kills)
+{
+    create_with(options, kills, true);
+}
+
+static struct weir__segment *segment(void)
+{
+    return &weir__process_pool_of(pool)->plan.segment;
+}
+
+/* Until then, schedules are not those of the race. */
+static void let_all_sleep(void)
+{
+    schedule_prepare();
+    for (size_t i = 0; i < segment()->workers; i++)
+        while (weir__load_relaxed(&weir__segment_station(segment(), i)->sleep) == 0)
+            ;
     schedule_race();
 }
 
@@ -84,7 +112,7 @@ static void one_after_the_other(void)
 {
     static unsigned first[2] = { 0, 3 };
     create((weir_process_options){ .workers = 1 + schedule_choose(2) });
-    size_t workers = weir__process_pool_of(pool)->plan.segment.workers;
+    size_t workers = segment()->workers;
     pthread_t actor = actor_start(submit_three, &first[0]);
     submit_three(&first[1]);
     actor_join(actor);
@@ -111,6 +139,15 @@ static void shutdown_against_submissions(void)
     finish(2);
 }
 
+/* All are asleep. */
+static void shutdown_of_idle_ones(void)
+{
+    enum { WORKERS = 3 };
+    create((weir_process_options){ .workers = WORKERS });
+    let_all_sleep();
+    finish(WORKERS);
+}
+
 /* Each worker is a process of its own for one task. */
 static void recycled_after_each_task(void)
 {
@@ -127,45 +164,17 @@ static void recycled_after_each_task(void)
     schedule_check(processes_signals() == 0);
 }
 
-/* A storm: kills at any step of any worker. */
-static struct {
-    unsigned workers, left, hit;
-    bool over;
-} storm;
-
-static void kill_workers(void *data)
+static void finish_doomed(void)
 {
-    (void)data;
-    while (storm.left && !storm.over) {
-        for (unsigned steps = schedule_choose(200); steps && !storm.over; steps--)
-            schedule_step();
-        if (!storm.over && processes_kill(schedule_choose(storm.workers))) {
-            storm.left--;
-            storm.hit++;
-        }
-    }
-}
-
-static pthread_t start_storm(unsigned workers, unsigned kills)
-{
-    memset(&storm, 0, sizeof storm);
-    storm.workers = workers;
-    storm.left = kills;
-    return actor_start(kill_workers, NULL);
-}
-
-static void end_storm(pthread_t actor)
-{
-    storm.over = true;
-    actor_join(actor);
     schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
     check_sums();
     weir_executor_destroy(pool);
+    schedule_check(processes_signals() == 0);
 }
 
-/* How the tasks may have ended: those that were not retryable have started once at the most, and only
+/* How tasks may have ended of which some were killed: those that were not retryable have started once at the most, and only
  * what was running can have died. */
-static void check_storm(weir_future **future, unsigned tasks, uint32_t retries)
+static void check_doomed(weir_future **future, unsigned tasks, uint32_t retries)
 {
     unsigned crashed = 0;
     for (unsigned i = 0; i < tasks; i++) {
@@ -175,16 +184,16 @@ static void check_storm(weir_future **future, unsigned tasks, uint32_t retries)
         schedule_check(end != WEIR_OK || ran.started[i]);
         crashed += end == WEIR_ECRASHED;
     }
-    schedule_check(crashed * (1 + retries) <= storm.hit);
+    schedule_check(crashed * (1 + retries) <= processes_killed());
 }
 
 static void killed_at_any_step(void)
 {
     enum { N = 5 };
     weir_future *future[N];
-    create((weir_process_options){ .workers = 2 });
     uint32_t retries = schedule_choose(2);
-    pthread_t actor = start_storm(2, 1 + schedule_choose(3));
+    create_doomed((weir_process_options){ .workers = 1 + schedule_choose(2) },
+                  1 + schedule_choose(3));
     for (unsigned i = 0; i < N; i++) {
         weir_submission submission = {
             .fn = note_task, .arg = &i, .arg_size = sizeof i, .retries = retries
@@ -193,16 +202,16 @@ static void killed_at_any_step(void)
         if (schedule_choose(3) == 0)
             schedule_check(weir_future_wait(future[i], WEIR_FOREVER) == WEIR_OK);
     }
-    check_storm(future, N, retries);
-    end_storm(actor);
+    if (schedule_choose(2)) /* no more from here on, but all that are there */
+        weir_executor_shutdown(pool, &(weir_shutdown_options){ .timeout_ns = -1 });
+    check_doomed(future, N, retries);
+    finish_doomed();
 }
 
 /* Three, so that one can be busy, one be killed, and one have to be woken. */
 static void killed_while_others_sleep(void)
 {
-    create((weir_process_options){ .workers = 3 });
-    memset(meeting, 0, sizeof meeting);
-    pthread_t actor = start_storm(3, 1 + schedule_choose(2));
+    create_doomed((weir_process_options){ .workers = 3 }, 1 + schedule_choose(3));
     struct weir__parker latch = { 0 };
     weir_future *held = NULL;
     schedule_check(weir_submit(pool, latch_task, &latch, 0, &held) == WEIR_OK);
@@ -213,7 +222,7 @@ static void killed_while_others_sleep(void)
     weir__unpark(&latch);
     weir_status end = end_and_drop(held);
     schedule_check(end == WEIR_OK || end == WEIR_ECRASHED);
-    end_storm(actor);
+    finish_doomed();
 }
 
 enum { LARGE = 100 }; /* more than fits into a slot */
@@ -230,21 +239,21 @@ static void large_results(void)
 {
     enum { N = 3 };
     weir_future *future[N];
-    create((weir_process_options){ .workers = 1, .payload_bytes = LARGE });
+    create_doomed((weir_process_options){ .workers = 1, .payload_bytes = LARGE },
+                  schedule_choose(2));
     /* Room for one of them, not for the page that the system gives for each. */
-    weir__process_pool_of(pool)->plan.segment.part_bytes = 128;
-    pthread_t actor = start_storm(1, schedule_choose(2));
+    segment()->part_bytes = 128;
     for (unsigned i = 0; i < N; i++)
         future[i] = submit(large_task, i);
     for (unsigned i = 0; i < N; i++) {
         unsigned char bytes[LARGE];
         weir_status end = weir_future_result(future[i], bytes, sizeof bytes, WEIR_FOREVER);
-        schedule_check(end == WEIR_OK || (end == WEIR_ECRASHED && storm.hit));
+        schedule_check(end == WEIR_OK || (end == WEIR_ECRASHED && processes_killed()));
         for (int at = 0; at < LARGE && end == WEIR_OK; at++)
             schedule_check(bytes[at] == i + 1);
         weir_future_unref(future[i]);
     }
-    end_storm(actor);
+    finish_doomed();
 }
 
 /* What is cancelled leaves its hint behind, until the ring is full of them; the rest keep their order. */
@@ -270,11 +279,10 @@ static void full_of_stale_hints(void)
     schedule_check(weir_submit(pool, latch_task, &latch, 0, &held) == WEIR_OK);
     while (weir_future_state(held) != WEIR_RUNNING)
         schedule_step();
-    struct weir__segment *segment = &weir__process_pool_of(pool)->plan.segment;
-    unsigned room = (unsigned)segment->hints - N - 1;
-    submit_and_cancel(&room);
+    unsigned room = (unsigned)segment()->hints - N - 1;
     for (unsigned i = 0; i < N; i++)
         future[i] = submit(note_task, i);
+    submit_and_cancel(&room);
     schedule_race();
     pthread_t actor = actor_start(submit_and_cancel, &cancels);
     weir__unpark(&latch);
@@ -353,9 +361,42 @@ static void condemned_again_and_again(void)
     weir_executor_destroy(pool);
 }
 
+/* What a worker that is stopped, or one that scribbles, can do: the collector looks around after a while,
+ * and makes it good. */
+enum mischief { HINT_TAKEN, WAKE_UP_TAKEN, WORD_SPOILT, MISCHIEFS };
+
+static void do_mischief(enum mischief mischief)
+{
+    uint64_t hint;
+    if (mischief == HINT_TAKEN)
+        weir__hints_pop(segment(), &hint);
+    else if (mischief == WAKE_UP_TAKEN)
+        weir__store_seq_cst(&weir__segment_station(segment(), 0)->sleep, 0u);
+    else
+        for (size_t i = 0; i < segment()->slots; i++)
+            weir__store_seq_cst(&weir__segment_slot(segment(), i)->word, UINT64_MAX);
+}
+
+static void looked_after(void)
+{
+    enum mischief mischief = (enum mischief)schedule_choose(MISCHIEFS);
+    create_with((weir_process_options){ .workers = 1 }, 0, false);
+    let_all_sleep();
+    if (mischief == WAKE_UP_TAKEN)
+        do_mischief(mischief);
+    weir_future *future = submit(note_task, 0);
+    if (mischief != WAKE_UP_TAKEN)
+        do_mischief(mischief);
+    weir_status end = end_and_drop(future);
+    schedule_check(end == WEIR_OK || (mischief == WORD_SPOILT && end == WEIR_EBROKEN));
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    weir_executor_destroy(pool);
+}
+
 SCENARIO(two_that_need_each_other)
 SCENARIO(one_after_the_other)
 SCENARIO(shutdown_against_submissions)
+SCENARIO(shutdown_of_idle_ones)
 SCENARIO(recycled_after_each_task)
 SCENARIO(killed_at_any_step)
 SCENARIO(killed_while_others_sleep)
@@ -363,6 +404,7 @@ SCENARIO(large_results)
 SCENARIO(full_of_stale_hints)
 SCENARIO(condemned)
 SCENARIO(condemned_again_and_again)
+SCENARIO(looked_after)
 
 int main(int argc, char **argv)
 {
@@ -372,6 +414,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(two_that_need_each_other_is_sound),
         cmocka_unit_test(one_after_the_other_is_sound),
         cmocka_unit_test(shutdown_against_submissions_is_sound),
+        cmocka_unit_test(shutdown_of_idle_ones_is_sound),
         cmocka_unit_test(recycled_after_each_task_is_sound),
         cmocka_unit_test(killed_at_any_step_is_sound),
         cmocka_unit_test(killed_while_others_sleep_is_sound),
@@ -379,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(full_of_stale_hints_is_sound),
         cmocka_unit_test(condemned_is_sound),
         cmocka_unit_test(condemned_again_and_again_is_sound),
+        cmocka_unit_test(looked_after_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
