@@ -197,6 +197,15 @@ void processes_doom(unsigned kills, unsigned steps)
     doom_steps = steps;
 }
 
+void processes_kill(size_t worker)
+{
+    for (size_t i = machine.count; i-- > 0;)
+        if (machine.process[i].worker == worker && !machine.process[i].over) {
+            actor_kill(machine.process[i].actor);
+            return;
+        }
+}
+
 unsigned processes_killed(void)
 {
     return machine.killed;

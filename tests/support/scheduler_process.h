@@ -17,7 +17,9 @@ weir_executor *processes_create(const weir_process_options *options, bool never_
 /* Of the workers that are started, the first so many are killed, each at one of its steps, most of them
  * among the first `steps`. Before the executor is created. */
 void processes_doom(unsigned kills, unsigned steps);
-/* How many have been, so far in this schedule. */
+/* Kill the worker that there is at the moment, where it stands. */
+void processes_kill(size_t worker);
+/* How many have been killed in either way, so far in this schedule. */
 unsigned processes_killed(void);
 /* How often the executor has sent a signal to a worker, so far in this schedule. */
 unsigned processes_signals(void);

@@ -4,6 +4,7 @@
  * But in the last one, the collector never looks around for what should not have happened: a hint, a
  * wake-up or a completion that is lost is then a schedule in which nobody can go on. */
 #include "base/atomic.h"
+#include "process/idle.h"
 #include "support/scheduler_process.h"
 #include "unit/schedule/scenario.h"
 
@@ -93,6 +94,68 @@ static void two_that_need_each_other(void)
         schedule_check(end_and_drop(before) == WEIR_OK);
     }
     finish(2);
+}
+
+/* The same with nothing but the hints, and what workers sleep on. */
+static struct {
+    struct weir__segment segment;
+    struct weir__parker over;
+    unsigned left;
+} bare;
+
+static void run_bare(void *data)
+{
+    uint64_t hint;
+    while (weir__idle_next(&bare.segment, *(size_t *)data, &hint)) {
+        if (hint < 2)
+            meet_task(NULL, &(unsigned){ (unsigned)hint });
+        if (--bare.left == 0)
+            weir__unpark(&bare.over);
+    }
+}
+
+static void sleepers_that_need_each_other(void)
+{
+    enum { WORKERS = 2, ROUNDS_EACH = 2, HINTS = 3 };
+    static size_t index[WORKERS] = { 0, 1 };
+    pthread_t actor[WORKERS];
+    struct weir__hint_tail end = { 0 };
+    memset(&bare, 0, sizeof bare);
+    bare.segment.workers = WORKERS;
+    bare.segment.slots = 1;
+    schedule_check(weir__segment_map(&bare.segment) == WEIR_OK);
+    for (int i = 0; i < WORKERS; i++)
+        actor[i] = actor_start(run_bare, &index[i]);
+    for (int round = 0; round < ROUNDS_EACH; round++) {
+        memset(meeting, 0, sizeof meeting);
+        bare.left = HINTS;
+        for (uint64_t hint = HINTS; hint-- > 0;) {
+            schedule_check(weir__hints_push(&bare.segment, &end, hint) == WEIR__PUSH_OK);
+            weir__idle_wake_one(&bare.segment);
+        }
+        weir__park(&bare.over, WEIR_FOREVER);
+    }
+    weir__store_seq_cst(&weir__segment_commons(&bare.segment)->leave, 1u);
+    weir__idle_wake_all(&bare.segment);
+    for (int i = 0; i < WORKERS; i++)
+        actor_join(actor[i]);
+    weir__segment_unmap(&bare.segment);
+}
+
+/* Worker 0 dies when it has taken the 1 of worker 1, and not woken it yet. */
+static void killed_with_a_wake_up_in_hand(void)
+{
+    uint32_t asleep = 1;
+    create((weir_process_options){ .workers = 2 });
+    let_all_sleep();
+    memset(meeting, 0, sizeof meeting);
+    schedule_check(weir__cas_acq_rel(&weir__segment_station(segment(), 1)->sleep, &asleep, 0u));
+    processes_kill(0);
+    weir_future *future[2] = { submit(meet_task, 0), submit(meet_task, 1) };
+    schedule_check(end_and_drop(future[0]) == WEIR_OK);
+    schedule_check(end_and_drop(future[1]) == WEIR_OK);
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    weir_executor_destroy(pool);
 }
 
 static void submit_three(void *data)
@@ -394,6 +457,8 @@ static void looked_after(void)
 }
 
 SCENARIO(two_that_need_each_other)
+SCENARIO(sleepers_that_need_each_other)
+SCENARIO(killed_with_a_wake_up_in_hand)
 SCENARIO(one_after_the_other)
 SCENARIO(shutdown_against_submissions)
 SCENARIO(shutdown_of_idle_ones)
@@ -412,6 +477,8 @@ int main(int argc, char **argv)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_that_need_each_other_is_sound),
+        cmocka_unit_test(sleepers_that_need_each_other_is_sound),
+        cmocka_unit_test(killed_with_a_wake_up_in_hand_is_sound),
         cmocka_unit_test(one_after_the_other_is_sound),
         cmocka_unit_test(shutdown_against_submissions_is_sound),
         cmocka_unit_test(shutdown_of_idle_ones_is_sound),
