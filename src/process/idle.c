@@ -21,7 +21,8 @@
  *     it. So after a death all words are made 0, that of the dead one first of all, and all are woken:
  *     a wake-up too many costs one look at the ring.
  *   - Workers that leave do so with a 1 in their word. To tell all to leave by turning a 1 into 0 as
- *     often as there are workers would thus tell one of them twice, and another one never.
+ *     often as there are workers would thus tell one of them twice, and another one only when the first
+ *     is dead. So they are told as after a death.
  *
  * The words are hints, as all but the slots' words are: a worker that scribbles over them, or is stopped
  * with a wake-up in its hand, is made good for by the collector's look around (limits.c).

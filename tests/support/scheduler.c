@@ -40,6 +40,7 @@ struct actor {
 /* All of it belongs to the holder of the baton. */
 static struct {
     bool active;
+    bool told_only; /* nobody wakes up of itself */
     uint64_t seed, random, steps;
     unsigned switch_one_in; /* random walk; 0: priorities */
     uint64_t length, change_at[CHANGES];
@@ -179,7 +180,7 @@ static void let_time_pass(void)
     schedule.now_ns += 100;
     if (schedule_choose(64) == 0 && (sleeper = random_actor(SLEEPING, true)))
         rouse(sleeper, true);
-    if (schedule_choose(256) == 0 && (sleeper = random_actor(SLEEPING, false)))
+    if (!schedule.told_only && schedule_choose(256) == 0 && (sleeper = random_actor(SLEEPING, false)))
         rouse(sleeper, false);
 }
 
@@ -469,6 +470,11 @@ void schedule_race(void)
         schedule.change_at[i] = 1 + next_random() % schedule.length;
 }
 
+void schedule_wake_told_only(void)
+{
+    schedule.told_only = true;
+}
+
 /* length: the steps among which priorities change. */
 static void begin(uint64_t seed, uint64_t length)
 {
@@ -476,6 +482,7 @@ static void begin(uint64_t seed, uint64_t length)
     schedule.random = seed;
     schedule.length = length;
     schedule.count = 0;
+    schedule.told_only = false;
     schedule.now_ns = 1000 * WEIR_SECOND;
     schedule.lowest = UINT32_MAX;
     self = new_actor();

@@ -62,6 +62,10 @@ int64_t schedule_now_ns(void);
 void schedule_sleep(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
 void schedule_wake(_Atomic uint32_t *word);
 
+/* From here on, sleepers do not now and then wake up of themselves, as they otherwise do: for what would
+ * be made good by that. */
+void schedule_wake_told_only(void);
+
 /* In the scenario, a number below n, by the seed. */
 unsigned schedule_choose(unsigned n);
 

@@ -207,6 +207,7 @@ static void shutdown_of_idle_ones(void)
 {
     enum { WORKERS = 3 };
     create((weir_process_options){ .workers = WORKERS });
+    schedule_wake_told_only();
     let_all_sleep();
     finish(WORKERS);
 }
@@ -338,6 +339,7 @@ static void full_of_stale_hints(void)
     struct weir__parker latch = { 0 };
     weir_future *held = NULL;
     create((weir_process_options){ .workers = 1, .limit = N + 1 });
+    segment()->hints = 8; /* a small one is full sooner */
     schedule_prepare();
     schedule_check(weir_submit(pool, latch_task, &latch, 0, &held) == WEIR_OK);
     while (weir_future_state(held) != WEIR_RUNNING)
