@@ -27,7 +27,7 @@
  * The words are hints, as all but the slots' words are: a worker that scribbles over them, or is stopped
  * with a wake-up in its hand, is made good for by the collector's look around (limits.c).
  *
- * tests: unit.schedule.workers (every order of steps); fault.process_wake; tests/model. */
+ * tests: unit.schedule.workers, unit.schedule.deaths (orders of steps); fault.process_wake; tests/model. */
 #include "process/idle.h"
 
 #include "base/atomic.h"

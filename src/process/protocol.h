@@ -95,8 +95,8 @@
  * call and its argument go, the other workers: they share one segment, and a task that scribbles over
  * it can make another worker crash, or another task's result wrong, or the executor break.
  *
- * tests: conformance.process; unit.schedule.workers (this code, in every order of steps, killed at each
- * of them); tests/model (the protocol, in all its states); fault.process_step (a kill at each instruction of a round), _storm (of
+ * tests: conformance.process; unit.schedule.workers, unit.schedule.deaths (this code, in orders of steps
+ * that can be repeated, killed at any of them); tests/model (the protocol, in all its states); fault.process_step (a kill at each instruction of a round), _storm (of
  * signals), _wake (lost wake-ups), _payload (sizes, a scribbler), _death, _family, _limits. Which of
  * them finds which planted mistake: docs/processes.md. */
 #ifndef WEIR_PROCESS_PROTOCOL_H
