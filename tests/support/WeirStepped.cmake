@@ -36,6 +36,7 @@ function(weir_add_schedule_test file)
         SOURCES ${arg_SOURCES} support/scheduler.c support/scheduler_memory.c
         LIBRARIES weir_stepped
         TIMEOUT 180
-        WRAP weir__futex_wait weir__futex_wake weir__slab_host pthread_create pthread_join pthread_tryjoin_np
-             clock_gettime malloc calloc aligned_alloc free ${arg_WRAP})
+        WRAP weir__futex_wait weir__futex_wake weir__futex_wait_shared weir__futex_wake_shared
+             weir__slab_host pthread_create pthread_join pthread_tryjoin_np clock_gettime
+             malloc calloc aligned_alloc free ${arg_WRAP})
 endfunction()

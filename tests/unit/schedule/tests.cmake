@@ -12,3 +12,12 @@ weir_add_schedule_test(unit/schedule/admit.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/breathing.c SOURCES unit/schedule/scenario.c)
 weir_add_schedule_test(unit/schedule/dispatch.c SOURCES unit/schedule/scenario.c
     WRAP weir__bell_ring weir__bell_silence)
+
+# Of process executors, whose processes are played.
+foreach(file workers deaths)
+    weir_add_schedule_test(unit/schedule/${file}.c
+        SOURCES unit/schedule/processes.c unit/schedule/scenario.c support/scheduler_process.c
+        WRAP weir__spawner_open weir__spawner_close weir__spawner_spawn weir__spawner_next
+             weir__spawner_reap weir__spawner_abandon weir__spawner_kill
+             eventfd timerfd_create timerfd_settime read write ppoll _exit)
+endforeach()
