@@ -43,7 +43,7 @@ enum {
     /** Do not ask the policy; accept even above the limit, up to weir_stats.capacity. For work
      *  that must not be lost. Beyond the capacity: WEIR_EREJECTED. */
     WEIR_MUST_ADMIT = 1u << 0,
-    /* Cancelling the task while it runs kills the worker process that runs it; the task then ends
+    /** Cancelling the task while it runs kills the worker process that runs it; the task then ends
      * WEIR_ECANCELLED, unless it was faster. Process executors only. */
     WEIR_KILL_ON_CANCEL = 1u << 1
 };
