@@ -157,7 +157,7 @@ static void run(const struct bench_contender *contender, const struct workload *
     if (!starts && !refuses)
         warm_up(contender, result->workers);
     workload->run(contender, result);
-    bench_print(contender->name, result);
+    bench_print(contender->name, result, contender->processes);
     if (!starts)
         contender->stop();
 }

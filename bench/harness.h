@@ -111,6 +111,7 @@ void bench_wait_ended(void);
 
 struct bench_usage {
     double cpu_s;
+    double machine_s; /* of the whole machine */
     long switches;
 };
 
@@ -158,7 +159,7 @@ void bench_crew_join(struct bench_crew *crew);
 /* report.c */
 
 struct bench_usage bench_usage_now(void);
-void bench_print(const char *name, const struct bench_result *result);
+void bench_print(const char *name, const struct bench_result *result, bool is_processes);
 /* Sorts. Writes " p50_ns=… p99_ns=… p999_ns=…"; and if BENCH_QUANTILES is in the environment, all
  * thousandths to the file of that name. */
 void bench_percentiles(int64_t *samples, size_t count, char *out, size_t size);

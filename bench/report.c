@@ -56,27 +56,46 @@ static double seconds(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
+/* Time that all cores together were not idle, in the kernel's ticks of 10 ms; 0 if it is not told. */
+static double machine_seconds(void)
+{
+    double user = 0, nice = 0, system = 0;
+    FILE *file = fopen("/proc/stat", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "cpu %lf %lf %lf", &user, &nice, &system) != 3)
+        user = nice = system = 0;
+    fclose(file);
+    return (user + nice + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 struct bench_usage bench_usage_now(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     return (struct bench_usage){.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime),
+                                .machine_s = machine_seconds(),
                                 .switches = usage.ru_nvcsw + usage.ru_nivcsw};
 }
 
-void bench_print(const char *name, const struct bench_result *result)
+void bench_print(const char *name, const struct bench_result *result, bool is_processes)
 {
     struct bench_usage after = bench_usage_now();
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double operations = (double)result->operations, elapsed_s = (double)result->elapsed_ns / 1e9;
+    double cpu_s = after.cpu_s - result->before.cpu_s;
+    double others_s = after.machine_s - result->before.machine_s - cpu_s;
     printf("peer=%s workload=%s workers=%zu producers=%zu n=%llu seconds=%.6f ops_per_s=%.0f%s"
-           " cpu_ns_per_op=%.0f csw_per_op=%.3f maxrss_mb=%ld\n",
+           " cpu_ns_per_op=%.0f csw_per_op=%.3f maxrss_mb=%ld",
            name, result->workload, result->workers, result->producers,
            (unsigned long long)result->operations, elapsed_s, operations / elapsed_s, result->extra,
-           (after.cpu_s - result->before.cpu_s) * 1e9 / operations,
+           cpu_s * 1e9 / operations,
            (double)(after.switches - result->before.switches) / operations,
            usage.ru_maxrss / 1024);
+    if (!is_processes) /* of whose workers nothing is known here */
+        printf(" others_cores=%.2f", others_s > 0 ? others_s / elapsed_s : 0.0);
+    putchar('\n');
 }
 
 static int by_value(const void *a, const void *b)
