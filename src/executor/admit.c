@@ -12,9 +12,8 @@
 #include "executor/task_impl.h"
 #include "future/future_impl.h"
 
-/* Without the lock: true only if at some moment during the call all places were taken. Accepted is
- * read first, so what is freed meanwhile only makes the difference smaller. */
-static bool looks_full(weir_executor *executor)
+/* Accepted is read first, so what is freed meanwhile only makes the difference smaller. */
+bool weir__places_looks_full(weir_executor *executor)
 {
     struct weir__places *places = executor->places;
     if (weir__load_relaxed(&places->growing)) /* another worker may be started: take the lock */
@@ -72,7 +71,8 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
 {
     struct weir__places *places = executor->places;
     /* relaxed: a closed executor says so under the lock */
-    if (!request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN && looks_full(executor))
+    if (!request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN &&
+        weir__places_looks_full(executor))
         return WEIR_EREJECTED;
     int64_t now_ns = weir__now_ns();
     struct weir__wakes wakes = {NULL, NULL};

@@ -102,6 +102,8 @@ weir_status weir__executor_init(weir_executor *executor, const struct weir__exec
     executor->policy = *policy;
     executor->asks_always = weir__policy_asks(policy, WEIR_ALWAYS);
     executor->asks_at_limit = weir__policy_asks(policy, WEIR_AT_LIMIT);
+    executor->rejects = !executor->asks_always && !executor->asks_at_limit &&
+                        weir__policy_at_limit(policy) == WEIR_REJECT;
     executor->arg_bytes = inline_bytes(arg_bytes);
     strncpy(executor->name, name ? name : "weir", sizeof executor->name - 1);
     return init_slab(executor, inline_bytes(result_bytes), dispatch);

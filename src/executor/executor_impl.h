@@ -47,10 +47,13 @@ struct weir__executor_ops {
      * WEIR_EREJECTED: the limit is reached | WEIR_ESHUTDOWN | WEIR_EBROKEN | WEIR_ENOMEM |
      * WEIR_ESYS */
     weir_status (*admit)(weir_executor *, struct weir__request *, struct weir_future **future);
-    /* The same, after a wait for its turn; also WEIR_ETIMEDOUT. */
+    /* Without any lock: true only if at some moment during the call all places were taken. NULL: there
+     * is no limit. */
+    bool (*looks_full)(weir_executor *);
+    /* The same as admit, after a wait for its turn; also WEIR_ETIMEDOUT. */
     weir_status (*admit_waiting)(weir_executor *, struct weir__request *, int64_t deadline_ns,
                                  struct weir_future **future);
-    /* The same, in the place of the oldest, which ends WEIR_EDISCARDED. */
+    /* The same as admit, in the place of the oldest, which ends WEIR_EDISCARDED. */
     weir_status (*admit_displacing)(weir_executor *, struct weir__request *,
                                     struct weir_future **future);
     /* What a policy function is told: backlog, workers, running, idle, oldest_wait_ns. */
@@ -96,6 +99,7 @@ struct weir_executor {
     size_t limit;                         /* immutable; of the backlog */
     size_t arg_bytes;                     /* immutable; inline */
     bool asks_always, asks_at_limit;      /* immutable; the policy has functions */
+    bool rejects;                         /* immutable; at the limit it rejects, and asks nobody */
     char name[WEIR__NAME_BYTES];          /* immutable */
     _Atomic bool cancel_running;          /* atomic [F5]: all running tasks are asked to stop */
 

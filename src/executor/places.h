@@ -93,6 +93,7 @@ void weir__places_release(weir_executor *, struct weir__cell *);
 void weir__places_tally(const weir_executor *, struct weir__tally *);
 
 /* admit.c: operations of weir__executor_ops for executors with places. */
+bool weir__places_looks_full(weir_executor *);
 weir_status weir__places_admit(weir_executor *, struct weir__request *, struct weir_future **);
 weir_status weir__places_admit_displacing(weir_executor *, struct weir__request *,
                                           struct weir_future **);

@@ -122,6 +122,15 @@ static weir_status vet(weir_executor *executor, const weir_submission *submissio
                : WEIR_OK;
 }
 
+/* The short way to a refusal, which should cost an overloaded program as little as can be: nothing has
+ * been prepared, and no lock is taken. */
+static bool is_full(weir_executor *executor, const weir_submission *submission)
+{
+    return !(submission->flags & WEIR_MUST_ADMIT) && executor->ops->looks_full &&
+           weir__load_relaxed(&executor->life) == WEIR__OPEN && /* else the lock tells why */
+           executor->ops->looks_full(executor);
+}
+
 static weir_status submit(weir_executor *executor, const weir_submission *submission,
                           weir_future **out)
 {
@@ -134,6 +143,8 @@ static weir_status submit(weir_executor *executor, const weir_submission *submis
     weir_status status = vet(executor, submission);
     if (status != WEIR_OK)
         return status;
+    if (executor->rejects && is_full(executor, submission))
+        return refuse(executor, WEIR_EREJECTED, WEIR__REJECTED_LIMIT);
     struct weir__request request;
     status = weir__request_init(&request, executor, submission, out != NULL);
     if (status != WEIR_OK)

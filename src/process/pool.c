@@ -186,6 +186,7 @@ static const struct weir__executor_ops process_ops = {
     .vet = vet,
     .alloc_arg = alloc_arg,
     .free_arg = free_arg,
+    .looks_full = weir__places_looks_full,
     .admit = weir__places_admit,
     .admit_waiting = weir__places_admit_waiting,
     .admit_displacing = weir__places_admit_displacing,

@@ -153,6 +153,7 @@ static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats
 }
 
 static const struct weir__executor_ops pool_ops = {
+    .looks_full = weir__places_looks_full,
     .admit = weir__places_admit,
     .admit_waiting = weir__places_admit_waiting,
     .admit_displacing = weir__places_admit_displacing,
