@@ -96,9 +96,10 @@
  * it can make another worker crash, or another task's result wrong, or the executor break.
  *
  * tests: conformance.process; unit.schedule.workers, unit.schedule.deaths (this code, in orders of steps
- * that can be repeated, killed at any of them); tests/model (the protocol, in all its states); fault.process_step (a kill at each instruction of a round), _storm (of
- * signals), _wake (lost wake-ups), _payload (sizes, a scribbler), _death, _family, _limits. Which of
- * them finds which planted mistake: docs/processes.md. */
+ * that can be repeated, killed at any of them); tests/model (the protocol, in all its states);
+ * fault.process_step (a kill at each instruction of a round), _storm (of signals), _wake (lost
+ * wake-ups), _payload (sizes, a scribbler), _death, _family, _limits, _scarce. Which of them finds which
+ * planted mistake: docs/mutants.md. */
 #ifndef WEIR_PROCESS_PROTOCOL_H
 #define WEIR_PROCESS_PROTOCOL_H
 

@@ -438,7 +438,7 @@ void actor_run_mortal(void (*fn)(void *), void *data)
 void actor_kill(pthread_t thread)
 {
     struct actor *actor = actor_of(thread);
-    if (!actor->mortal)
+    if (!actor || !actor->mortal)
         return;
     actor->killed = true;
     if (actor->state == SLEEPING)
