@@ -101,6 +101,34 @@ static void round_trip(void)
     take(answer);
 }
 
+/* A task for the first summand, the second by the caller, then a wait. */
+static uint64_t add(uint64_t n);
+
+static weir_status add_task(weir_task *task, void *arg)
+{
+    uint64_t sum = add(*(const uint64_t *)arg);
+    return weir_task_return(task, &sum, sizeof sum);
+}
+
+static uint64_t add(uint64_t n)
+{
+    weir_future *first;
+    uint64_t argument = n - 1;
+    if (n < 2)
+        return n;
+    must(weir_submit(executor, add_task, &argument, sizeof argument, &first));
+    uint64_t second = add(n - 2);
+    return take(first) + second;
+}
+
+static uint64_t nested(unsigned n)
+{
+    uint64_t argument = n;
+    weir_future *sum;
+    must(weir_submit(executor, add_task, &argument, sizeof argument, &sum));
+    return take(sum);
+}
+
 static bool offer(void)
 {
     weir_status status = weir_submit(executor, post_task, NULL, 0, NULL);
@@ -120,6 +148,8 @@ int main(int argc, char **argv)
         .future = future,
         .round_trip = round_trip,
         .offer = offer,
+        .nested = nested,
+        .limit = BENCH_LIMIT,
     };
     return bench_main(argc, argv, &weir);
 }

@@ -23,7 +23,7 @@ enum { LIMIT = 1024, MOST_PASSES = 99 };
 
 /* One submitter, on lines of its own. */
 struct submitter {
-    _Alignas(BENCH_CACHE_LINE) weir_executor *executor;
+    BENCH_OWN_LINE weir_executor *executor;
     int64_t run_ns;
     uint64_t submissions;
     int64_t longest_ns, held_up_ns;

@@ -1,4 +1,4 @@
-/* The workloads post, work, future and pingpong, and the program around all of them. */
+/* The program around all workloads: its arguments, the warm-up, the one task. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ void bench_last_task(void)
 
 void bench_expect(uint64_t tasks)
 {
-    atomic_store_explicit(&bench_tasks.ended, 0, memory_order_relaxed);
+    __atomic_store_n(&bench_tasks.ended, 0, __ATOMIC_RELAXED);
     bench_tasks.expected = tasks;
 }
 
@@ -29,15 +29,15 @@ void bench_wait_ended(void)
  * and starts them, then some thousands of empty ones. */
 static struct {
     size_t expected;
-    _Atomic size_t met;
+    size_t met; /* atomic */
 } meeting;
 
 static void meet(void *unused)
 {
     enum { PATIENCE_MS = 2000 };
     (void)unused;
-    atomic_fetch_add(&meeting.met, 1);
-    for (int i = 0; atomic_load(&meeting.met) < meeting.expected; i++) {
+    __atomic_fetch_add(&meeting.met, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; __atomic_load_n(&meeting.met, __ATOMIC_SEQ_CST) < meeting.expected; i++) {
         if (i == PATIENCE_MS)
             bench_die("the pool did not run %zu tasks at the same time", meeting.expected);
         bench_sleep_ms(1);
@@ -54,157 +54,119 @@ static void settle(const struct bench_contender *contender)
 static void warm_up(const struct bench_contender *contender, size_t workers)
 {
     enum { TASKS = 10000 };
-    meeting.expected = workers;
-    bench_expect(workers);
-    for (size_t i = 0; i < workers; i++)
-        contender->submit(meet, NULL);
-    settle(contender);
-    bench_wait_ended();
-    bench_expect(TASKS);
-    contender->post(TASKS);
-    settle(contender);
-    bench_wait_ended();
+    if (contender->submit) {
+        meeting.expected = workers;
+        bench_expect(workers);
+        for (size_t i = 0; i < workers; i++)
+            contender->submit(meet, NULL);
+        settle(contender);
+        bench_wait_ended();
+    }
+    if (contender->post) {
+        bench_expect(TASKS);
+        contender->post(TASKS);
+        settle(contender);
+        bench_wait_ended();
+    }
     bench_sleep_ms(20);
 }
 
-struct producer {
-    _Alignas(BENCH_CACHE_LINE) const struct bench_contender *contender;
-    size_t tasks;
+/* What a workload needs of a contender. */
+enum need { POST, FUTURE, ROUND_TRIP, OFFER, NESTED, ECHO, KILL_WORKER };
+
+static bool has(const struct bench_contender *contender, enum need need)
+{
+    switch (need) {
+    case POST:
+        return contender->post;
+    case FUTURE:
+        return contender->future;
+    case ROUND_TRIP:
+        return contender->round_trip;
+    case OFFER:
+        return contender->offer;
+    case NESTED:
+        return contender->nested;
+    case ECHO:
+        return contender->echo;
+    case KILL_WORKER:
+        return contender->kill_worker;
+    }
+    return false;
+}
+
+static const struct workload {
+    const char *name;
+    void (*run)(const struct bench_contender *contender, struct bench_result *result);
+    enum need need;
+    const char *lacking;
+    bool processes;
+} workloads[] = {
+    {"post", bench_run_post, POST, "runs nothing that gives no result", false},
+    {"work", bench_run_post, POST, "runs nothing that gives no result", false},
+    {"backlog", bench_run_backlog, POST, "runs nothing that gives no result", false},
+    {"future", bench_run_future, FUTURE, "gives no results", false},
+    {"pingpong", bench_run_pingpong, ROUND_TRIP, "gives no results", false},
+    {"bounded", bench_run_bounded, OFFER, "never refuses", false},
+    {"reject", bench_run_reject, OFFER, "never refuses", false},
+    {"nested", bench_run_nested, NESTED, "its tasks cannot wait for tasks", false},
+    /* The same for pools of processes, which tables do not mix with pools of threads. */
+    {"process", bench_run_future, FUTURE, "is no pool", true},
+    {"roundtrip", bench_run_pingpong, ROUND_TRIP, "gives no results", true},
+    {"payload", bench_run_payload, ECHO, "sends nothing", true},
+    {"start", bench_run_start, ROUND_TRIP, "gives no results", true},
+    {"respawn", bench_run_respawn, KILL_WORKER, "replaces no worker", true},
 };
 
-static void produce(void *argument)
-{
-    struct producer *me = argument;
-    me->contender->post(me->tasks);
-    settle(me->contender);
-}
+enum { WORKLOADS = sizeof workloads / sizeof workloads[0] };
 
-/* post, work: from the moment at which the submitters begin to the end of the last task. */
-static void run_post(const struct bench_contender *contender, struct bench_result *result,
-                     int64_t task_ns)
+static const struct workload *find(const char *name)
 {
-    struct producer *producers =
-        aligned_alloc(BENCH_CACHE_LINE, result->producers * sizeof *producers);
-    if (!producers)
-        bench_die("no memory");
-    size_t tasks = (size_t)result->operations;
-    for (size_t i = 0; i < result->producers; i++)
-        producers[i] = (struct producer){
-            .contender = contender,
-            .tasks = tasks / result->producers + (i < tasks % result->producers),
-        };
-    bench_tasks.spins = bench_spins_of(task_ns);
-    bench_expect(tasks);
-    struct bench_crew *crew =
-        bench_crew_create(result->producers, produce, producers, sizeof *producers);
-    result->before = bench_usage_now();
-    int64_t began_ns = bench_crew_go(crew);
-    bench_wait_ended();
-    result->elapsed_ns = bench_tasks.last_ended_ns - began_ns;
-    bench_crew_join(crew);
-    if (task_ns)
-        snprintf(result->extra, sizeof result->extra, " task_ns=%lld efficiency=%.4f",
-                 (long long)task_ns,
-                 (double)tasks * (double)task_ns /
-                     ((double)result->workers * (double)result->elapsed_ns));
-    free(producers);
-}
-
-/* future: BENCH_OUTSTANDING submitted, then all of their results taken, and again. */
-static void run_future(const struct bench_contender *contender, struct bench_result *result)
-{
-    uint64_t sum = 0, expected = 0, left = result->operations;
-    bench_expect(0);
-    contender->future(BENCH_OUTSTANDING);
-    bench_sleep_ms(20);
-    result->before = bench_usage_now();
-    int64_t began_ns = bench_now_ns();
-    while (left) {
-        size_t count = left < BENCH_OUTSTANDING ? (size_t)left : BENCH_OUTSTANDING;
-        sum += contender->future(count);
-        left -= count;
-    }
-    result->elapsed_ns = bench_now_ns() - began_ns;
-    for (uint64_t i = 0; i < result->operations; i++)
-        expected += bench_value(i % BENCH_OUTSTANDING);
-    if (sum != expected)
-        bench_die("%s: the results sum up to %llu, not to %llu", contender->name,
-                  (unsigned long long)sum, (unsigned long long)expected);
-}
-
-/* pingpong: one at a time, each timed. */
-static void run_pingpong(const struct bench_contender *contender, struct bench_result *result)
-{
-    enum { WARM_UP = 1000 };
-    size_t count = (size_t)result->operations;
-    int64_t *samples = malloc(count * sizeof *samples);
-    if (!samples)
-        bench_die("no memory");
-    memset(samples, 0, count * sizeof *samples); /* no page faults later */
-    bench_expect(0);
-    for (int i = 0; i < WARM_UP; i++)
-        contender->round_trip();
-    result->before = bench_usage_now();
-    int64_t began_ns = bench_now_ns(), then_ns = began_ns;
-    for (size_t i = 0; i < count; i++) {
-        contender->round_trip();
-        int64_t now_ns = bench_now_ns();
-        samples[i] = now_ns - then_ns;
-        then_ns = now_ns;
-    }
-    result->elapsed_ns = then_ns - began_ns;
-    bench_percentiles(samples, count, result->extra, sizeof result->extra);
-    free(samples);
-}
-
-static const char *why_not(const struct bench_contender *contender, const char *workload,
-                           size_t producers)
-{
-    bool offers = strcmp(workload, "bounded") == 0 || strcmp(workload, "reject") == 0;
-    if (producers > 1 && contender->single_producer)
-        return "takes work from one thread only";
-    if (offers && !contender->offer)
-        return "has no limit";
+    for (size_t i = 0; i < WORKLOADS; i++)
+        if (strcmp(workloads[i].name, name) == 0)
+            return &workloads[i];
     return NULL;
 }
 
-static int run(const struct bench_contender *contender, struct bench_result *result,
-               int64_t task_ns)
+static const char *why_not(const struct bench_contender *contender,
+                           const struct workload *workload, const struct bench_result *result)
 {
-    const char *workload = result->workload;
-    bool bounded = strcmp(workload, "bounded") == 0, reject = strcmp(workload, "reject") == 0;
-    contender->start(result->workers, bounded || reject);
-    /* A pool that refuses would refuse some of these, too. */
-    if (!bounded && !reject)
-        warm_up(contender, result->workers);
-    if (strcmp(workload, "post") == 0)
-        run_post(contender, result, 0);
-    else if (strcmp(workload, "work") == 0)
-        run_post(contender, result, task_ns);
-    else if (strcmp(workload, "future") == 0)
-        run_future(contender, result);
-    else if (strcmp(workload, "pingpong") == 0)
-        run_pingpong(contender, result);
-    else if (bounded || reject)
-        bench_offers(contender, result, reject, task_ns, result->operations);
-    else
-        return 2;
-    bench_print(contender, result);
-    contender->stop();
-    return 0;
+    if (contender->processes != workload->processes)
+        return workload->processes ? "runs no processes" : "runs no threads";
+    if (!has(contender, workload->need))
+        return workload->lacking;
+    if (result->producers > 1 && contender->single_producer)
+        return "takes work from one thread only";
+    if (result->workers > 1 && contender->single_worker)
+        return "has one worker only";
+    if (workload->run == bench_run_backlog && (contender->settle || !contender->submit))
+        return "takes no work from its workers";
+    if (workload->run == bench_run_backlog && contender->limit &&
+        (size_t)result->argument > contender->limit)
+        return "has a lower limit";
+    return NULL;
 }
 
-/* A number from 0 to most, or the end of the program. */
-static uint64_t number(const char *text, uint64_t least, uint64_t most)
+static void run(const struct bench_contender *contender, const struct workload *workload,
+                struct bench_result *result)
 {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || value < least || value > most) {
-        fprintf(stderr, "%s: not a number from %llu to %llu\n", text, (unsigned long long)least,
-                (unsigned long long)most);
-        exit(2);
-    }
-    return value;
+    /* A pool that refuses would refuse some of the warm-up, too. */
+    bool refuses = workload->need == OFFER, starts = workload->run == bench_run_start;
+    if (!starts)
+        contender->start(result->workers, refuses);
+    if (!starts && !refuses)
+        warm_up(contender, result->workers);
+    workload->run(contender, result);
+    bench_print(contender->name, result);
+    if (!starts)
+        contender->stop();
+}
+
+static int list(void)
+{
+    for (size_t i = 0; i < WORKLOADS; i++)
+        puts(workloads[i].name);
+    return 0;
 }
 
 int bench_main(int argc, char **argv, const struct bench_contender *contender)
@@ -213,27 +175,29 @@ int bench_main(int argc, char **argv, const struct bench_contender *contender)
         bench_print_machine();
         return 0;
     }
-    if (argc < 5 || argc > 6) {
+    if (argc == 2 && strcmp(argv[1], "workloads") == 0)
+        return list();
+    const struct workload *workload = argc < 5 || argc > 6 ? NULL : find(argv[1]);
+    if (!workload) {
         fprintf(stderr,
-                "usage: %s post|work|future|pingpong|bounded|reject WORKERS PRODUCERS N [TASK_NS]\n"
-                "       %s machine\n",
+                "usage: %s WORKLOAD WORKERS PRODUCERS N [ARGUMENT]\n"
+                "       %s machine | workloads\n",
                 argv[0], argv[0]);
         return 2;
     }
-    bool offers = strcmp(argv[1], "bounded") == 0 || strcmp(argv[1], "reject") == 0;
-    struct bench_result result = {.workload = argv[1],
-                                  .workers = number(argv[2], 1, 4096),
-                                  .producers = number(argv[3], 1, 4096),
-                                  .operations = number(argv[4], offers ? 0 : 1, UINT32_MAX)};
-    int64_t task_ns = argc == 6 ? (int64_t)number(argv[5], 0, 1000000000) : 0;
-    const char *reason = why_not(contender, result.workload, result.producers);
+    struct bench_result result = {
+        .workload = argv[1],
+        .workers = bench_number(argv[2], 1, 4096),
+        .producers = bench_number(argv[3], 1, 4096),
+        .operations = bench_number(argv[4], workload->need == OFFER ? 0 : 1, UINT32_MAX),
+        .argument = argc == 6 ? (int64_t)bench_number(argv[5], 0, 1u << 30) : 0,
+    };
+    const char *reason = why_not(contender, workload, &result);
     if (reason) {
         printf("peer=%s workload=%s skipped: %s\n", contender->name, result.workload, reason);
         return 3;
     }
     sem_init(&bench_tasks.all_ended, 0, 0);
-    int status = run(contender, &result, task_ns);
-    if (status == 2)
-        fprintf(stderr, "%s: no such workload\n", result.workload);
-    return status;
+    run(contender, workload, &result);
+    return 0;
 }

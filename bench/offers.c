@@ -11,11 +11,11 @@
 
 enum { BATCH = 256 };
 
-#define RUN_NS INT64_C(2000000000)
+#define RUN_NS INT64_C(500000000)
 
 /* One submitter's, on lines of its own. */
 struct offerer {
-    _Alignas(BENCH_CACHE_LINE) const struct bench_contender *contender;
+    BENCH_OWN_LINE const struct bench_contender *contender;
     bool all_refused;
     uint64_t most; /* offers, 0: no such limit */
     uint64_t accepted, refused;
@@ -82,9 +82,11 @@ static void fill(const struct bench_contender *contender, size_t workers)
         ;
 }
 
-void bench_offers(const struct bench_contender *contender, struct bench_result *result,
-                  bool all_refused, int64_t task_ns, uint64_t most)
+static void run(const struct bench_contender *contender, struct bench_result *result,
+                bool all_refused)
 {
+    int64_t task_ns = result->argument;
+    uint64_t most = result->operations;
     struct offerer *offerers =
         aligned_alloc(BENCH_CACHE_LINE, result->producers * sizeof *offerers);
     if (!offerers)
@@ -117,4 +119,14 @@ void bench_offers(const struct bench_contender *contender, struct bench_result *
     for (size_t i = 0; all_refused && i < result->workers; i++)
         sem_post(&hold);
     free(offerers);
+}
+
+void bench_run_bounded(const struct bench_contender *contender, struct bench_result *result)
+{
+    run(contender, result, false);
+}
+
+void bench_run_reject(const struct bench_contender *contender, struct bench_result *result)
+{
+    run(contender, result, true);
 }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "harness.h"
 #include "weir/delayed.h"
@@ -38,16 +37,6 @@ static weir_status nothing(weir_task *task, void *arg)
     (void)task;
     (void)arg;
     return WEIR_OK;
-}
-
-static long resident_bytes(void)
-{
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%ld %ld", &pages, &resident) != 2)
-        bench_die("no /proc/self/statm");
-    fclose(file);
-    return resident * sysconf(_SC_PAGESIZE);
 }
 
 static void shuffle(weir_future **futures, size_t n)
@@ -86,7 +75,7 @@ static void measure(size_t n, bool random)
         bench_die("out of memory");
     for (size_t i = 0; i < n; i++)
         futures[i] = NULL; /* resident before the clock starts */
-    long before = resident_bytes();
+    long before = bench_resident_bytes();
     int64_t start_ns = bench_now_ns();
     for (size_t i = 0; i < n; i++) {
         int64_t delay_ns = 3600 * WEIR_SECOND + (int64_t)(next_random() % (3600u * 1000000000ull));
@@ -95,7 +84,7 @@ static void measure(size_t n, bool random)
             bench_die("refused");
     }
     int64_t submit_ns = bench_now_ns() - start_ns;
-    long bytes = resident_bytes() - before;
+    long bytes = bench_resident_bytes() - before;
     uint64_t wakeups;
     do { /* let the last of those that submissions caused pass, on a busy machine, too */
         wakeups = wakeups_of(scheduler);

@@ -6,14 +6,14 @@ void results_expect(size_t count)
 {
     for (size_t i = 0; i < count; i++)
         results.places[i] = (struct place){.run = results_run, .input = i};
-    atomic_store_explicit(&results.missing, count, memory_order_release);
+    __atomic_store_n(&results.missing, count, __ATOMIC_RELEASE);
 }
 
 void results_run(struct place *place)
 {
     place->output = bench_value(place->input);
     bench_count_one();
-    if (atomic_fetch_sub_explicit(&results.missing, 1, memory_order_acq_rel) != 1)
+    if (__atomic_fetch_sub(&results.missing, 1, __ATOMIC_ACQ_REL) != 1)
         return;
     pthread_mutex_lock(&results.mutex);
     results.is_complete = true;

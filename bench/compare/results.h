@@ -13,8 +13,8 @@ struct place {
 };
 
 struct results {
-    _Alignas(BENCH_CACHE_LINE) _Atomic size_t missing;
-    _Alignas(BENCH_CACHE_LINE) pthread_mutex_t mutex;
+    BENCH_OWN_LINE size_t missing; /* atomic */
+    BENCH_OWN_LINE pthread_mutex_t mutex;
     pthread_cond_t complete;
     bool is_complete; /* protected by: mutex */
     struct place places[BENCH_OUTSTANDING];

@@ -1,5 +1,5 @@
-# cmake -DPROGRAM=... -DEXPECTED=... -P check_output.cmake: runs the program; it must end with 0 and
-# print exactly the expected text.
+# cmake -DPROGRAM=... -DEXPECTED=... [-DSHOWN_IN=...] -P check_output.cmake: runs the program; it must
+# end with 0 and print exactly the expected text. The page that shows it, indented, must show the same.
 
 execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE output RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
@@ -8,4 +8,13 @@ endif()
 file(READ ${EXPECTED} expected)
 if(NOT output STREQUAL expected)
     message(FATAL_ERROR "expected:\n${expected}\nprinted:\n${output}")
+endif()
+if(SHOWN_IN)
+    file(READ ${SHOWN_IN} page)
+    string(REPLACE "\n" "\n    " shown "\n${expected}")
+    string(STRIP "${shown}" shown)
+    string(FIND "${page}" "${shown}" place)
+    if(place EQUAL -1)
+        message(FATAL_ERROR "${SHOWN_IN} does not show:\n${shown}")
+    endif()
 endif()

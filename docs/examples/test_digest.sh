@@ -93,7 +93,7 @@ test_agrees_with_sha256sum()
 {
     reference "$tree" >"$dir/expected"
     files=$(find "$tree" -type f -printf x | wc -c)
-    for executor in inline thread; do
+    for executor in inline thread process; do
         for policy in reject block caller-runs discard discard-oldest check; do
             for limit in 1 2 16 1024; do
                 check_run "$executor" "$policy" "$limit"
@@ -129,6 +129,7 @@ test_mistakes_end_with_2()
     for number in 0 -1 x 1x '' 99999999999999999999; do
         expect 2 --workers "$number" "$tree"
     done
+    expect 2 --executor process --workers 1025 "$tree" # more than there may be
     for number in -1 x 16777217; do
         expect 2 --limit "$number" "$tree"
     done
@@ -169,7 +170,7 @@ test_forbidden_ends_with_1()
     $unprivileged find "$locked" -type f -print0 | sort -z |
         $unprivileged xargs -0r sha256sum >"$dir/expected" 2>"$dir/messages"
     sed -i 's/^sha256sum:/digest:/' "$dir/messages"
-    for executor in inline thread; do
+    for executor in inline thread process; do
         $unprivileged "$digest" -q -e "$executor" "$locked" >"$dir/out" 2>"$dir/err"
         [ $? -eq 1 ] || fail "status for forbidden files"
         compare "$dir/expected" "$dir/out" "output beside forbidden files"

@@ -135,6 +135,8 @@ typedef struct weir_shutdown_options {
  *
  *  @param executor  the executor; it stays valid, for statistics and for destroy.
  *  @param options   NULL: defaults.
+ *  Callbacks that are dispatched are not waited for: see weir_executor_dispatch().
+ *
  *  @return WEIR_OK: everything accepted has ended. From a task or a callback on a worker of this
  *          executor, which cannot wait for itself: WEIR_OK at once, and the rest goes on |
  *          WEIR_ETIMEDOUT: some has not; it goes on | WEIR_EINVAL | WEIR_EFORKED
@@ -154,13 +156,46 @@ static inline weir_status weir_executor_shutdown(weir_executor *executor,
 }
 
 /** Shut down (as weir_executor_shutdown(executor, NULL)) if nobody did, join every worker, free
- *  everything but futures that somebody still holds. NULL is allowed.
+ *  everything but futures that somebody still holds. NULL is allowed. Callbacks that wait to be dispatched
+ *  run here.
  *
  *  No other call on the executor may be under way or come later. From a worker of the executor
  *  itself it cannot be done: debug builds of the library assert; others shut it down and free
- *  nothing. In a forked child it does nothing.
+ *  nothing. In a forked child it does nothing. A callback that weir_executor_dispatch() runs, outside of
+ *  a task, may destroy its executor, if that dispatch is the only other call under way.
  *  @threads any but its workers. @blocks until the last task has ended. @since 0.1 */
 WEIR_API void weir_executor_destroy(weir_executor *executor);
+
+/** The descriptor to wait for in an event loop, of an executor that was created with the option
+ *  dispatch: readable (POLLIN) exactly while callbacks wait for weir_executor_dispatch().
+ *
+ *  It is the executor's. Poll it, in any way, level-triggered; neither read, write nor close it, and take
+ *  it out of the loop before the executor is destroyed. (Whoever reads it all the same must dispatch
+ *  afterwards; what is written to it wakes the loop once, for nothing.)
+ *
+ *  @return the descriptor, the same in every call; -1: no such option was given, NULL, a forked child
+ *  @threads any. @blocks never. @since 0.1 */
+WEIR_API int weir_executor_fd(const weir_executor *executor);
+
+/** Run done-callbacks that wait, in the calling thread: those given to weir_future_on_done() for tasks of
+ *  this executor that have ended, in the order in which they ended. They run nowhere else, but for
+ *  weir_executor_destroy().
+ *
+ *  It may be called at any time, readable or not, by several threads at once, who share what there is,
+ *  and from a callback, which then has the next ones run on top of it. Tasks end, waits return and
+ *  shutdowns come to an end without it; what has ended and has callbacks keeps its memory until they have
+ *  run (weir_stats.undispatched says how many), whatever the limit of the backlog.
+ *
+ *  @param executor  created with the option dispatch.
+ *  @param most      of so many tasks at most. 0: of as many as wait when it is called, so that the loop
+ *                   gets its turn; SIZE_MAX: until none is left.
+ *  @param count     receives of how many callbacks have been run; may be NULL.
+ *  @return WEIR_OK, also if none waited | WEIR_EINVAL: NULL, or created without the option | WEIR_ESYS:
+ *          the descriptor does not work any more, because the host has closed it; callbacks have been
+ *          run all the same, count is set, and errno says how it failed | WEIR_EFORKED
+ *  @threads any. @blocks never, but for what the callbacks do.
+ *  @order what the task did happens before its callbacks. @since 0.1 */
+WEIR_API weir_status weir_executor_dispatch(weir_executor *executor, size_t most, size_t *count);
 
 /** Tasks accepted and not started, now. 0 for NULL. @threads any. @blocks never. @since 0.1 */
 WEIR_API size_t weir_executor_backlog(const weir_executor *executor);

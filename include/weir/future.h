@@ -37,10 +37,10 @@ WEIR_API const char *weir_state_name(weir_state state);
 
 /** Called once, when a future has ended.
  *  @param future  the one that ended; borrowed: take a reference to keep it.
- *  @param data    the pointer given to weir_future_on_done().
+ *  @param data    the pointer given to weir_future_on_done() or weir_future_on_end().
  *
  *  It may do anything that a task may, and unref the future. It must return. While it runs, its
- *  thread (a worker, or the one that cancelled) does nothing else. */
+ *  thread (a worker, the one that cancelled, or the one that dispatches) does nothing else. */
 typedef void weir_done_fn(weir_future *future, void *data);
 
 /** Wait until the future has ended.
@@ -113,13 +113,18 @@ WEIR_API const char *weir_future_name(const weir_future *future);
  *
  *  @return true if the task is cancelled, by this call or an earlier one; false if it runs or has
  *          ended (NULL and a forked child: false).
- *  @threads any; callbacks of the future run in this one. @blocks never. @since 0.1 */
+ *  @threads any; callbacks of the future run in this one, unless they are dispatched. @blocks never.
+ *  @since 0.1 */
 WEIR_API bool weir_future_cancel(weir_future *future);
 
 /** Have a function called when the task ends: exactly once, in the thread that ends it (a worker,
  *  a caller that runs the task, or the one that cancels), in the order of these calls, without any
  *  lock of the library, after waiters have been woken. If the task has ended already, it is called
  *  here, before this returns.
+ *
+ *  If the executor was created to dispatch, it is called in weir_executor_dispatch() instead, whether
+ *  the task has ended already or not: never here, never in the thread that ends the task. Once that
+ *  executor has been destroyed, nobody dispatches, and it is called here.
  *
  *  @param future  the future; it is kept alive until the function has been called.
  *  @param done    the function; NULL is WEIR_EINVAL.
@@ -128,6 +133,19 @@ WEIR_API bool weir_future_cancel(weir_future *future);
  *          WEIR_EFORKED; but for WEIR_OK it is never called.
  *  @threads any. @blocks never, but for what the function does. @since 0.1 */
 WEIR_API weir_status weir_future_on_done(weir_future *future, weir_done_fn *done, void *data);
+
+/** weir_future_on_done() for functions that are not to be dispatched: called in the thread that ends the
+ *  task, or here if it has ended, whatever the executor. For code that must not depend on a loop, such
+ *  as passing an end on to somebody else. Of an executor that does not dispatch, the two are the same.
+ *
+ *  @param future  the future; it is kept alive until the function has been called.
+ *  @param done    the function; NULL is WEIR_EINVAL.
+ *  @param data    passed to it; must live until then.
+ *  @return as weir_future_on_done()
+ *  @threads any. @blocks never, but for what the function does.
+ *  @order among functions of its own kind, that of the calls; those that are dispatched come when they
+ *  come. @since 0.1 */
+WEIR_API weir_status weir_future_on_end(weir_future *future, weir_done_fn *done, void *data);
 
 /** One more reference. @return the future itself; NULL for NULL.
  *  @threads any that holds a reference. @blocks never. @since 0.1 */

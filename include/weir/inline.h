@@ -4,6 +4,7 @@
 #ifndef WEIR_INLINE_H
 #define WEIR_INLINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "weir/executor.h"
@@ -16,13 +17,15 @@ typedef struct weir_inline_options {
     weir_policy policy;  /**< its functions are asked, if they are asked at every submission */
     size_t arg_bytes;    /**< inline argument size; 0: WEIR_INLINE_DEFAULT; at most WEIR_INLINE_MAX */
     size_t result_bytes; /**< inline result size, likewise */
+    bool dispatch; /**< done-callbacks run in weir_executor_dispatch(), see there */
 } weir_inline_options;
 
 /** Create an inline executor.
  *
  *  @param out      receives it; to be given to weir_executor_destroy(). Untouched on failure.
  *  @param options  NULL: defaults.
- *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM
+ *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM | WEIR_ESYS: dispatch is set, and there is no descriptor to
+ *          be had
  *  @threads any. @blocks never. @since 0.1 */
 static inline weir_status weir_inline_executor_create(weir_executor **out,
                                                       const weir_inline_options *options);

@@ -11,8 +11,8 @@
  *  - the argument, if it has a size, and the result may be as large as payload_bytes says;
  *  - weir_task_name() gives at most 63 bytes.
  *
- *  Done-callbacks run in a thread of the library in the host, as do ends of tasks; it is named like
- *  the executor and blocks all signals. A callback there that waits for another task of the same
+ *  Done-callbacks run in a thread of the library in the host, as do ends of tasks (but for an executor
+ *  that dispatches, see weir_executor_dispatch()); it is named like the executor and blocks all signals. A callback there that waits for another task of the same
  *  executor works: meanwhile the thread goes on ending tasks.
  *
  *  The submitter's own process runs a task only where the policy says WEIR_RUN_IN_CALLER, or where a
@@ -20,6 +20,7 @@
 #ifndef WEIR_PROCESS_H
 #define WEIR_PROCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -89,6 +90,7 @@ typedef struct weir_process_options {
     size_t deaths_max;        /**< so many deaths of workers ... 0: 5 + twice the workers */
     int64_t deaths_within_ns; /**< ... in that time, without one task that ended by itself, break the
                                    executor; 0: 10 s */
+    bool dispatch; /**< done-callbacks run in weir_executor_dispatch(), see there */
 } weir_process_options;
 
 /** Create a process executor and start its workers.

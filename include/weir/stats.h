@@ -56,6 +56,8 @@ typedef struct weir_stats {
     uint64_t idle;     /**< of these, without a task */
     uint64_t limit;    /**< of the backlog */
     uint64_t capacity; /**< backlog that WEIR_MUST_ADMIT can reach */
+    uint64_t undispatched; /**< tasks that have ended and whose callbacks wait for
+                                weir_executor_dispatch() */
 } weir_stats;
 
 /** One worker's share. */

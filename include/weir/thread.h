@@ -6,6 +6,7 @@
 #ifndef WEIR_THREAD_H
 #define WEIR_THREAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,7 @@ typedef struct weir_thread_options {
     void *fini_data;                  /**< passed to it */
     size_t arg_bytes;    /**< inline argument size; 0: WEIR_INLINE_DEFAULT; at most WEIR_INLINE_MAX */
     size_t result_bytes; /**< inline result size, likewise */
+    bool dispatch; /**< done-callbacks run in weir_executor_dispatch(), see there */
 } weir_thread_options;
 
 /** Create a thread executor and start min_workers threads.
@@ -58,7 +60,8 @@ typedef struct weir_thread_options {
  *  @param options  NULL: defaults.
  *  @return WEIR_OK | WEIR_EINVAL: an option out of range, min_workers above workers, thresholds
  *          other than 0 < grow <= 1 and 0 <= shrink < grow, a policy with more than two functions
- *          or a NULL one | WEIR_ENOMEM | WEIR_ESYS: not one of the threads could be started
+ *          or a NULL one | WEIR_ENOMEM | WEIR_ESYS: not one of the threads could be started, or
+ *          dispatch is set and there is no descriptor to be had
  *  @threads any. @blocks for the start of the threads, not for worker_init. @since 0.1 */
 static inline weir_status weir_thread_executor_create(weir_executor **out,
                                                       const weir_thread_options *options);

@@ -14,6 +14,7 @@
 #include "weir/policy.h"
 #include "weir/process.h"
 #include "weir/promise.h"
+#include "weir/shared_vector.h"
 #include "weir/stats.h"
 #include "weir/status.h"
 #include "weir/strategy.h"

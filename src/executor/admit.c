@@ -19,6 +19,12 @@ static bool looks_full(weir_executor *executor)
     struct weir__places *places = executor->places;
     if (weir__load_relaxed(&places->growing)) /* another worker may be started: take the lock */
         return false;
+    /* relaxed, all: a guess, from lines that no worker writes; wrong, it costs the lock, or the look
+     * below. Far from the limit it is the last word. */
+    int64_t guess = (int64_t)(weir__load_relaxed(&places->accepted) -
+                              weir__load_relaxed(&places->freed_seen));
+    if (guess < (int64_t)(weir__load_relaxed(&places->live) + executor->limit))
+        return false;
     struct weir__tally tally = {0};
     weir__places_tally(executor, &tally); /* accepted, then workers, then released [A3] [A4] */
     uint64_t there_are = tally.workers + executor->limit;

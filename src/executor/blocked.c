@@ -14,6 +14,14 @@
  * submitters on 2 cores, ten times slower than with 2. Nobody starves: who is first in the list has
  * a place of its own as soon as the one before it is awake and there is one.
  *
+ * A nap. When tasks are short, the place that a worker frees is followed by the next before its
+ * submitter is awake, and with fewer cores than threads the submitter takes the core of a worker for
+ * one place each time. So whoever becomes the first in the list first sleeps for about as long as it
+ * takes to free half of the backlog, by the pace at which places came free lately, and for NAP_MOST_NS
+ * at the most; then it looks for itself, and only if there is no place does the list call. While it
+ * naps, places are for whoever is awake, as above. Where that would be so short that the system cannot
+ * sleep for it, or the pace so slow that nothing is gained, there is no nap.
+ *
  * Under the lock, a waiter is in the list, or settled: never both, never neither. Who settles it
  * owes it one token; a waiter whose time runs out looks under the lock which of the two it is, and
  * takes the token if it is owed one, so that nobody touches its stack after it has returned.
@@ -24,6 +32,13 @@
 #include "executor/places.h"
 #include "future/future_impl.h"
 #include "sync/parker.h"
+
+#define NAP_MOST_NS (200 * WEIR_MICROSECOND)
+#ifdef WEIR_STEP_HOOK
+#define NAP_LEAST_NS INT64_C(0) /* schedules stand still: any pace is fast */
+#else
+#define NAP_LEAST_NS (40 * WEIR_MICROSECOND)
+#endif
 
 /* A submitter that waits for a place, on its own stack. */
 struct weir__blocked {
@@ -53,6 +68,8 @@ static void remove_locked(struct weir__places *places, struct weir__blocked *blo
 {
     *(blocked->previous ? &blocked->previous->next : &places->first_blocked) = blocked->next;
     *(blocked->next ? &blocked->next->previous : &places->last_blocked) = blocked->previous;
+    if (!blocked->previous)
+        places->napping = false; /* it was the first */
     weir__sub_relaxed(&places->blocked, (size_t)1); /* a gauge */
 }
 
@@ -65,7 +82,8 @@ static void settle_locked(struct weir__places *places, struct weir__blocked *blo
     weir__wakes_add(wakes, &blocked->sleeper);
 }
 
-/* The list calls if somebody is in it and nobody is on the way to it. Requires: lock. */
+/* The list calls if somebody is in it, and nobody is on the way to it or about to look. Requires:
+ * lock. */
 static bool call_locked(struct weir__places *places)
 {
     bool calling = weir__places_held_back_locked(places);
@@ -113,10 +131,47 @@ void weir__places_turn_away_locked(weir_executor *executor, weir_status status,
         settle_locked(places, places->first_blocked, status, wakes);
 }
 
+/* How long to nap, by the pace at which places came free since somebody last asked; 0: not at all.
+ * Requires: lock; the places were just counted. */
+static int64_t nap_ns_locked(weir_executor *executor)
+{
+    struct weir__places *places = executor->places;
+    uint64_t freed = weir__load_relaxed(&places->freed_seen); /* lock held */
+    uint64_t count = freed - places->pace_freed;
+    int64_t now_ns = weir__now_ns(), elapsed_ns = now_ns - places->pace_ns;
+    places->pace_freed = freed;
+    places->pace_ns = now_ns;
+    /* At least two places in the longest nap. */
+    if (count == 0 || elapsed_ns / NAP_MOST_NS >= (int64_t)(count / 2))
+        return 0;
+    int64_t half_ns = (int64_t)((double)elapsed_ns / (double)count * (double)executor->limit / 2);
+    return half_ns < NAP_LEAST_NS ? 0 : half_ns > NAP_MOST_NS ? NAP_MOST_NS : half_ns;
+}
+
+/* The first in the list sleeps until it is settled or its nap is over. True: it is settled. */
+static bool nap(weir_executor *executor, struct weir__blocked *blocked, int64_t nap_ns,
+                int64_t deadline_ns)
+{
+    struct weir__wakes wakes = {NULL, NULL};
+    int64_t end_ns = weir__deadline_after(nap_ns);
+    if (weir__park(&blocked->parker, end_ns < deadline_ns ? end_ns : deadline_ns))
+        return true;
+    weir__lock_take(&executor->lock);
+    if (!blocked->settled) {
+        executor->places->napping = false;
+        weir__places_grant_locked(executor, &wakes);
+    }
+    weir__lock_release(&executor->lock);
+    weir__wakes_flush(&wakes);
+    return false;
+}
+
 /* Wait until settled. */
 static weir_status wait_settled(weir_executor *executor, struct weir__blocked *blocked,
-                                int64_t deadline_ns)
+                                int64_t nap_ns, int64_t deadline_ns)
 {
+    if (nap_ns && nap(executor, blocked, nap_ns, deadline_ns))
+        return blocked->status;
     if (weir__park(&blocked->parker, deadline_ns))
         return blocked->status;
     weir__lock_take(&executor->lock);
@@ -137,6 +192,7 @@ weir_status weir__places_admit_waiting(weir_executor *executor, struct weir__req
     struct weir__places *places = executor->places;
     struct weir__wakes wakes = {NULL, NULL};
     struct weir__blocked blocked = {.sleeper.wake = wake_blocked, .refs = request->refs};
+    int64_t nap_ns = 0;
     blocked.future = weir__slab_take(executor->slab, NULL);
     if (!blocked.future)
         return WEIR_ENOMEM;
@@ -152,12 +208,18 @@ weir_status weir__places_admit_waiting(weir_executor *executor, struct weir__req
         /* A place may have come free since the caller looked: then the first in the list has it,
          * perhaps this one. */
         weir__places_grant_locked(executor, &wakes);
+        if (places->first_blocked == &blocked && !places->passing)
+            nap_ns = nap_ns_locked(executor);
+        if (nap_ns) {
+            places->napping = true;
+            call_locked(places);
+        }
     }
     weir__lock_release(&executor->lock);
     weir__wakes_flush(&wakes);
 
     if (status == WEIR_OK)
-        status = wait_settled(executor, &blocked, deadline_ns);
+        status = wait_settled(executor, &blocked, nap_ns, deadline_ns);
     if (status == WEIR_OK) {
         pass_on(executor);
         *out = blocked.future;

@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "executor/executor_impl.h"
 #include "executor/task_impl.h"
+#include "future/dispatch.h"
 #include "policy/policy_impl.h"
 #include "sync/futex.h"
 
@@ -69,9 +70,28 @@ static size_t inline_bytes(size_t option)
     return option ? option : WEIR_INLINE_DEFAULT;
 }
 
+/* The slab, with its dispatch if one is wanted. WEIR_OK | WEIR_ENOMEM | WEIR_ESYS */
+static weir_status init_slab(weir_executor *executor, size_t result_bytes, bool dispatches)
+{
+    struct weir__dispatch *dispatch = NULL;
+    weir_status status = dispatches ? weir__dispatch_create(&dispatch) : WEIR_OK;
+    if (status != WEIR_OK)
+        return status;
+    executor->slab = weir__slab_create(executor->ops->released ? &lasting_host : &host, executor,
+                                       executor->arg_bytes, result_bytes);
+    if (executor->slab) {
+        weir__slab_set_dispatch(executor->slab, dispatch);
+        return WEIR_OK;
+    }
+    if (dispatch)
+        weir__dispatch_close(dispatch);
+    weir__dispatch_free(dispatch);
+    return WEIR_ENOMEM;
+}
+
 weir_status weir__executor_init(weir_executor *executor, const struct weir__executor_ops *ops,
                                 const char *name, const weir_policy *policy, size_t limit,
-                                size_t arg_bytes, size_t result_bytes)
+                                size_t arg_bytes, size_t result_bytes, bool dispatch)
 {
     memset(executor, 0, sizeof *executor);
     if (weir__policy_check(policy) != WEIR_OK ||
@@ -84,14 +104,20 @@ weir_status weir__executor_init(weir_executor *executor, const struct weir__exec
     executor->asks_at_limit = weir__policy_asks(policy, WEIR_AT_LIMIT);
     executor->arg_bytes = inline_bytes(arg_bytes);
     strncpy(executor->name, name ? name : "weir", sizeof executor->name - 1);
-    executor->slab =
-        weir__slab_create(ops->released ? &lasting_host : &host, executor, executor->arg_bytes,
-                          inline_bytes(result_bytes));
-    return executor->slab ? WEIR_OK : WEIR_ENOMEM;
+    return init_slab(executor, inline_bytes(result_bytes), dispatch);
+}
+
+/* Whatever waits to be dispatched runs here, and nothing waits any more. */
+static void close_dispatch(weir_executor *executor)
+{
+    struct weir__dispatch *dispatch = weir__slab_dispatch(executor->slab);
+    if (dispatch)
+        weir__dispatch_close(dispatch);
 }
 
 void weir__executor_fini(weir_executor *executor)
 {
+    close_dispatch(executor);
     weir__slab_close(executor->slab);
 }
 
@@ -207,8 +233,10 @@ void weir_executor_destroy(weir_executor *executor)
     bool inside = weir__thread_inside(executor);
     assert(!inside && "an executor cannot be destroyed from one of its own tasks");
     weir_executor_shutdown(executor, NULL);
-    if (!inside)
-        executor->ops->destroy(executor);
+    if (inside)
+        return;
+    close_dispatch(executor); /* its callbacks may still ask the executor */
+    executor->ops->destroy(executor);
 }
 
 weir_status weir_executor_stats_sized(const weir_executor *executor, weir_stats *out, size_t size)
@@ -222,6 +250,8 @@ weir_status weir_executor_stats_sized(const weir_executor *executor, weir_stats 
     stats.limit = executor->limit;
     stats.capacity = executor->ops->capacity(executor);
     stats.blocked = executor->ops->blocked(executor);
+    const struct weir__dispatch *dispatch = weir__slab_dispatch(executor->slab);
+    stats.undispatched = dispatch ? weir__dispatch_waiting(dispatch) : 0;
     memset(out, 0, size);
     memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
     return WEIR_OK;

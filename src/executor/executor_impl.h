@@ -65,8 +65,8 @@ struct weir__executor_ops {
     void (*close_locked)(weir_executor *, struct weir__wakes *);
     /* End what is queued. Returns how many. */
     uint64_t (*cancel_queued)(weir_executor *);
-    /* Whether every task that was accepted has ended, callbacks included, but for those that
-     * submitters run. Requires: lock. */
+    /* Whether every task that was accepted has ended, but for those that submitters run; and their
+     * callbacks have returned, or are on their way to be dispatched. Requires: lock. */
     bool (*settled_locked)(const weir_executor *);
     /* Whether, besides, no worker is left that could touch the executor. Requires: lock. */
     bool (*quiet_locked)(const weir_executor *);
@@ -107,11 +107,12 @@ struct weir_executor {
     _Alignas(WEIR__CACHE_LINE) struct weir__counters counters;
 };
 
-/* Fill the common part. WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM; on failure nothing is left. */
+/* Fill the common part; dispatch: callbacks are to be dispatched. WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM |
+ * WEIR_ESYS; on failure nothing is left. */
 weir_status weir__executor_init(weir_executor *, const struct weir__executor_ops *,
                                 const char *name, const weir_policy *, size_t limit,
-                                size_t arg_bytes, size_t result_bytes);
-/* Let go of the slab. Requires: nothing of the executor is in use. */
+                                size_t arg_bytes, size_t result_bytes, bool dispatch);
+/* Close the dispatch, if it is not closed yet, and let go of the slab. Requires: nothing of the executor is in use. */
 void weir__executor_fini(weir_executor *);
 
 /* Requires: the lock. If quiet, tell those who wait for it. */

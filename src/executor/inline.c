@@ -75,7 +75,8 @@ weir_status weir_inline_executor_create_sized(weir_executor **out,
     if (!executor)
         return WEIR_ENOMEM;
     weir_status status = weir__executor_init(executor, &inline_ops, own.name, &own.policy, 0,
-                                             own.arg_bytes, own.result_bytes);
+                                             own.arg_bytes, own.result_bytes,
+                                             own.dispatch);
     if (status != WEIR_OK) {
         free(executor);
         return status;

@@ -82,12 +82,13 @@ static uint64_t sum_freed(weir_executor *executor)
 /* The places occupied as they were last seen, which may be too many. Requires: lock. */
 static uint64_t occupied_guess_locked(struct weir__places *places)
 {
-    return weir__load_relaxed(&places->accepted) - places->freed_seen; /* the lock is held */
+    /* the lock is held */
+    return weir__load_relaxed(&places->accepted) - weir__load_relaxed(&places->freed_seen);
 }
 
 uint64_t weir__places_occupied_locked(weir_executor *executor)
 {
-    executor->places->freed_seen = sum_freed(executor);
+    weir__store_relaxed(&executor->places->freed_seen, sum_freed(executor)); /* lock held */
     return occupied_guess_locked(executor->places);
 }
 

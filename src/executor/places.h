@@ -39,10 +39,14 @@ struct weir__places {
     /* Protected by: the executor's lock. Atomic ones are read elsewhere. */
     _Alignas(WEIR__CACHE_LINE) weir__counter accepted; /* atomic [A3]; places given out, ever */
     uint64_t withdrawn;            /* tasks ended by others than workers, done with; see admit.c */
-    uint64_t freed_seen;           /* places known to have been given back: a lower bound */
+    weir__counter freed_seen;      /* atomic, relaxed; places known to have been given back: a
+                                      lower bound */
     struct weir__slab_cache cache; /* slots at hand for submissions */
     struct weir__blocked *first_blocked, *last_blocked;
     bool passing;                  /* a submitter that was given a place is waking up */
+    bool napping;                  /* the first that waits is going to look for itself */
+    uint64_t pace_freed;           /* freed_seen, when somebody last came to wait */
+    int64_t pace_ns;               /* and when that was */
     _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
     _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
 
@@ -77,7 +81,7 @@ bool weir__places_to_spare_locked(weir_executor *);
 /* Whether newcomers have to go to the end of the list, free places or not. Requires: lock. */
 static inline bool weir__places_held_back_locked(const struct weir__places *places)
 {
-    return places->first_blocked && !places->passing;
+    return places->first_blocked && !places->passing && !places->napping;
 }
 
 /* A place was given back, by an addition to one of the counters [A1]: pass it on. */

@@ -72,6 +72,7 @@ struct weir__callback {
     struct weir__callback *next;
     weir_done_fn *done;
     void *data;
+    bool at_once; /* in the thread that ends the task, whether the executor dispatches or not */
 };
 
 /* What a slot holds besides the first cache line; bits of weir_future.flags. */
@@ -93,7 +94,10 @@ struct weir_future {
     _Atomic uint32_t refs;      /* atomic [F4]: handles, plus one until the end is dealt with */
     struct weir__lock lock;     /* protects the observers and callbacks */
     struct weir__slab *slab;    /* immutable */
-    weir_task_fn *fn;           /* submitter until PENDING, then immutable */
+    union {
+        weir_task_fn *fn;                /* submitter until PENDING, then immutable until ENDED */
+        struct weir_future *next_ended;  /* protected by: the dispatch's lock; once it has ended */
+    };
     void *arg;                  /* likewise; inline bytes, a heap copy, or the caller's own */
     _Atomic int64_t submit_ns;  /* likewise; when it was accepted; a gauge to others */
     uint32_t index;             /* immutable; of the slot */
@@ -101,11 +105,12 @@ struct weir_future {
     int error;                  /* claimer until ENDED; the code of a failure, if it is one */
     uint8_t status;             /* likewise; a weir_status */
     uint8_t flags;              /* submitter, then claimer until ENDED, then immutable */
+    uint8_t calls;              /* protected by: lock; see callback.c */
 
     /* Before the task has run, what its submission says of that; afterwards its result. */
     union {
-        _Alignas(WEIR__CACHE_LINE) void *result; /* claimer until ENDED; valid by the flags */
-        int64_t run_within_ns;                   /* submitter until PENDING; 0: no such limit */
+        void *result;          /* claimer until ENDED; valid by the flags */
+        int64_t run_within_ns; /* submitter until PENDING; 0: no such limit */
     };
     union {
         size_t result_size; /* claimer until ENDED; bytes */
@@ -119,15 +124,16 @@ struct weir_future {
     void *done_data;                  /* protected by: lock */
 };
 
+_Static_assert(offsetof(struct weir_future, result) == WEIR__CACHE_LINE &&
+                   sizeof(struct weir_future) == (size_t)2 * WEIR__CACHE_LINE,
+               "two cache lines, of which the first has all that a plain task needs");
+
 /* What the future layer asks the layer above, which alone knows executors. */
 enum weir__help {
     WEIR__HELP_NO,      /* not ours to run: wait */
     WEIR__HELP_RAN,     /* it was run here, or found ended */
     WEIR__HELP_DEADLOCK /* it is the caller, or has the caller on top */
 };
-
-/* A link with this bit is not the slab's. */
-#define WEIR__LINK_FOREIGN UINT32_C(0x80000000)
 
 #define WEIR__KILLABLE ((uint64_t)1 << 32) /* in reruns: WEIR_KILL_ON_CANCEL */
 
@@ -190,9 +196,10 @@ void weir__future_adopt(struct weir_future *future, uint32_t refs, unsigned stat
 /* The first half of that: CLAIMED or RUNNING -> ENDED, waiters woken. True: there may be callbacks to
  * run. The ender's reference stays. Requires: the claim; no lock. */
 bool weir__future_close(struct weir_future *future, weir_status status);
-/* The second half, after close said true: run the callbacks. */
-void weir__future_call_back(struct weir_future *future);
-/* CLAIMED or RUNNING -> ENDED; wakes waiters, runs callbacks, drops the ender's reference. Result
+/* CLAIMED or RUNNING -> FREE, for a task that was submitted without a future, or whose future was given
+ * up: true. False: nothing has been done, somebody may want to know. Requires: the claim; no lock. */
+bool weir__future_end_unseen(struct weir_future *future, struct weir__slab_cache *cache);
+/* CLAIMED or RUNNING -> ENDED; wakes waiters, sees to callbacks, drops the ender's reference. Result
  * and error have been set. Requires: the claim; no lock. */
 void weir__future_end(struct weir_future *future, weir_status status,
                       struct weir__slab_cache *cache);
@@ -206,6 +213,8 @@ void weir__future_drop(struct weir_future *future, struct weir__slab_cache *cach
 
 /* observe.c */
 
+/* Set OBSERVED; false if the future has ended. Requires: the lock. */
+bool weir__future_announce_locked(struct weir_future *future);
 /* Register. False if the future has ended: the observer is not linked and will not be called. */
 bool weir__future_observe(struct weir_future *future, struct weir__observer *observer);
 /* Unregister if still linked. On return, notify is not running and will not be called. */
@@ -214,6 +223,13 @@ void weir__future_unobserve(struct weir_future *future, struct weir__observer *o
 void weir__future_moved(struct weir_future *future);
 /* Requires: ENDED was just stored, and OBSERVED was set. */
 void weir__future_tell(struct weir_future *future);
+
+/* callback.c */
+
+/* The second half of an end, after close said true: run the callbacks, or have them dispatched. */
+void weir__future_call_back(struct weir_future *future);
+/* Run those that are to be dispatched: for dispatch.c. Requires: a reference. */
+void weir__future_call_dispatched(struct weir_future *future);
 
 /* future.c: where results and messages go. */
 

@@ -242,7 +242,8 @@ weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
     bool cancel = follow_link(promise);
     weir_future_ref(future); /* for end_alike */
     weir_future_ref(other);  /* for the cancellation below */
-    status = weir_future_on_done(other, end_alike, promise);
+    /* At once: whoever waits for this one is not to depend on who dispatches the other's callbacks. */
+    status = weir_future_on_end(other, end_alike, promise);
     if (status != WEIR_OK) {
         unlink_from(promise);
         weir_future_unref(future);

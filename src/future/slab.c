@@ -2,12 +2,19 @@
  *
  * Slots come in chunks that double in size and are never given back while the slab lives, so the
  * address and the state word of a slot stay readable for ever: that is what lets a stale hint be
- * looked at without a reference. Free slots are a stack: chained by index, its head one word
- * {tag:32, index + 1:32} changed by CAS. The tag counts every change, so a CAS that succeeds proves
- * that the chain it looked at is unchanged (no ABA; the tag would have to go round, four billion
- * changes between two instructions of one thread). Therefore a whole chain of up to BATCH slots can
- * be taken at once, as well as given: submitters and workers each keep a small cache and touch the
- * shared head once in BATCH tasks [S1].
+ * looked at without a reference.
+ *
+ * Free slots are in chains of up to BATCH, linked by index (`link`, 0 at the end), and the chains are
+ * a stack: the first slot of each has the index of the next chain's first. That number is kept in the
+ * word of the slot's lock, which nobody can want to take of a free slot, and which is 0 again before
+ * the slot is handed out. The stack's head is one word {tag:32, index + 1:32} changed by CAS. The tag
+ * counts every change, so a CAS that succeeds proves that the number read from the top chain was its
+ * own (no ABA; the tag would have to go round, four billion changes between two instructions of one
+ * thread). Whoever has popped a chain owns it whole [S1], and follows its links as it uses it up:
+ * submitters and workers each keep one, and touch the shared head once in BATCH tasks.
+ *
+ * The lines of a slot that is taken were last written by the core that has given it back. Whoever
+ * takes one asks for the next, so that it has come when it is needed.
  *
  * The end. close() replaces the head by CLOSED and counts how many slots it got; the others are
  * out, in the hands of people with futures. Whoever gives one back then sees CLOSED and counts it in
@@ -25,6 +32,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "future/dispatch.h"
 #include "future/future_impl.h"
 
 enum { BATCH = 32, CHUNKS = 25 };
@@ -36,11 +44,12 @@ struct weir__slab {
     const struct weir__future_host *host; /* immutable */
     void *owner;                          /* immutable */
     struct weir__fork_guard guard;        /* immutable */
+    struct weir__dispatch *dispatch;      /* immutable once slots are out; may be NULL; owned */
     size_t arg_bytes, result_bytes;       /* immutable */
     size_t stride;                        /* immutable; bytes from slot to slot */
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t free; /* atomic [S1] */
     _Alignas(WEIR__CACHE_LINE) struct weir__lock grow; /* protects total and chunks */
-    uint32_t total;                       /* slots there are */
+    uint32_t total;                       /* slots that have been laid out */
     _Atomic(char *) chunks[CHUNKS];       /* atomic [S3]; chunk k has FIRST_CHUNK << k slots */
     _Atomic int64_t out;                  /* atomic [S2] */
 };
@@ -73,6 +82,7 @@ static void slab_free(struct weir__slab *slab)
     weir__fork_guard_fini(&slab->guard);
     if (slab->host->released)
         slab->host->released(slab->owner);
+    weir__dispatch_free(slab->dispatch);
     free(slab);
 }
 
@@ -86,90 +96,123 @@ struct weir_future *weir__slab_at(const struct weir__slab *slab, uint32_t index)
     return (struct weir_future *)(void *)(chunk + offset * slab->stride);
 }
 
-/* Push the chain first…last. False if the slab is closed. */
-static bool push_chain(struct weir__slab *slab, uint32_t first, struct weir_future *last)
+/* Where a chain's first slot has the next chain. */
+static _Atomic uint32_t *next_chain(struct weir_future *first)
 {
-    uint64_t head = weir__load_acquire(&slab->free); /* acquire [S3]: so that what follows is so */
+    return &first->lock.word;
+}
+
+/* Push the chain that begins with this slot. False if the slab is closed. */
+static bool push_chain(struct weir__slab *slab, struct weir_future *first)
+{
+    uint64_t head = weir__load_relaxed(&slab->free); /* the CAS orders */
     do {
         if ((uint32_t)head == CLOSED)
             return false;
-        /* release [S3]: whoever follows the link, even of a chain that has changed, sees the chunk
-         * that it leads to */
-        weir__store_release(&last->link, (uint32_t)head);
-        /* acq_rel [S1]: the chain, and what was done with its slots, is visible to the taker */
-    } while (!weir__cas_acq_rel(&slab->free, &head, ((head >> 32) + 1) << 32 | first));
+        weir__store_relaxed(next_chain(first), (uint32_t)head); /* published by the CAS */
+        /* acq_rel [S1]: the chain, and what was done with its slots, is visible to the taker; and so
+         * on for the chains below */
+    } while (!weir__cas_acq_rel(&slab->free, &head, ((head >> 32) + 1) << 32 | (first->index + 1)));
     return true;
 }
 
-/* Take a chain of up to `most` slots: index + 1 of the first, and how many; 0 and none if there is
- * none, also when others were faster. */
-static uint32_t pop_chain(struct weir__slab *slab, uint32_t most, uint32_t *count)
+/* Take a chain: its first slot. NULL: there is none, or the slab is closed. */
+static struct weir_future *pop_chain(struct weir__slab *slab)
 {
-    uint64_t head = weir__load_acquire(&slab->free); /* acquire [S1]: the chain can be walked */
+    uint64_t head = weir__load_acquire(&slab->free); /* acquire [S1] [S3]: the slot is there */
     for (;;) {
-        uint32_t first = (uint32_t)head, rest = first;
-        *count = 0; /* of this walk: the one before may have been for nothing */
-        if (first == 0 || first == CLOSED)
-            return 0;
-        /* If somebody changes the chain while we walk, we may read a link of another life of a
-         * slot; the tag then makes the CAS fail. A link is 0, an index + 1, or says that it is not
-         * the slab's at all. */
-        while (rest && rest < WEIR__LINK_FOREIGN && *count < most) {
-            rest = weir__load_acquire(&weir__slab_at(slab, rest - 1)->link); /* [S3] */
-            (*count)++;
-        }
-        /* acq_rel [S1] */
-        if (weir__cas_acq_rel(&slab->free, &head, ((head >> 32) + 1) << 32 | rest))
+        if ((uint32_t)head == 0 || (uint32_t)head == CLOSED)
+            return NULL;
+        struct weir_future *first = weir__slab_at(slab, (uint32_t)head - 1);
+        /* relaxed: if somebody else has popped it meanwhile, this is another number, or the word of
+         * a lock in use; the tag then makes the CAS fail */
+        uint32_t next = weir__load_relaxed(next_chain(first));
+        if (weir__cas_acq_rel(&slab->free, &head, ((head >> 32) + 1) << 32 | next)) { /* [S1] */
+            weir__store_relaxed(next_chain(first), 0u); /* ours */
             return first;
+        }
     }
 }
 
-/* Add a chunk; one of its slots is the caller's. NULL: out of memory. */
+/* The next slot of a chain that is the caller's; NULL: the last. */
+static struct weir_future *next_of(struct weir__slab *slab, const struct weir_future *slot)
+{
+    /* relaxed: the slot is the caller's [S1] */
+    uint32_t link = weir__load_relaxed(&((struct weir_future *)(uintptr_t)slot)->link);
+    return link ? weir__slab_at(slab, link - 1) : NULL;
+}
+
+/* Lay out the next slots, as a chain each BATCH. Requires: the lock of growing. */
+static void lay_out(struct weir__slab *slab, char *chunk, uint32_t offset)
+{
+    for (uint32_t i = 0; i < FIRST_CHUNK; i++) {
+        struct weir_future *slot =
+            (struct weir_future *)(void *)(chunk + (offset + i) * slab->stride);
+        memset(slot, 0, sizeof *slot);
+        slot->slab = slab;
+        slot->index = slab->total + i;
+        atomic_init(&slot->link, (i + 1) % BATCH ? slab->total + i + 2 : 0);
+    }
+    slab->total += FIRST_CHUNK;
+}
+
+/* Add slots; the first chain of them is the caller's. NULL: out of memory. A large chunk is taken from
+ * the system as a whole, and used a little at a time, so that nobody waits for all of it to be laid
+ * out, and memory that is not needed is not touched. */
 static struct weir_future *grow(struct weir__slab *slab)
 {
-    uint32_t count, first;
+    struct weir_future *mine;
     weir__lock_take(&slab->grow);
     /* Whoever held the lock before may have grown the slab for all who came. */
-    if ((first = pop_chain(slab, 1, &count))) {
+    if ((mine = pop_chain(slab))) {
         weir__lock_release(&slab->grow);
-        return weir__slab_at(slab, first - 1);
+        return mine;
     }
-    struct weir_future *mine = NULL;
     uint32_t base = slab->total;
     unsigned k = 31u - (unsigned)__builtin_clz(base / FIRST_CHUNK + 1);
-    uint32_t slots = FIRST_CHUNK << k;
-    char *chunk = k < CHUNKS ? aligned_alloc(WEIR__CACHE_LINE, slots * slab->stride) : NULL;
+    uint32_t offset = base - FIRST_CHUNK * ((1u << k) - 1);
+    char *chunk = NULL;
+    if (k < CHUNKS)
+        /* relaxed: written under this lock */
+        chunk = offset ? weir__load_relaxed(&slab->chunks[k])
+                       : aligned_alloc(WEIR__CACHE_LINE, ((size_t)FIRST_CHUNK << k) * slab->stride);
     if (chunk) {
-        memset(chunk, 0, slots * slab->stride);
-        for (uint32_t i = 0; i < slots; i++) {
-            struct weir_future *slot = (struct weir_future *)(void *)(chunk + i * slab->stride);
-            slot->slab = slab;
-            slot->index = base + i;
-            atomic_init(&slot->link, i + 1 < slots ? base + i + 2 : 0);
-        }
-        slab->total += slots;
-        weir__store_release(&slab->chunks[k], chunk); /* release [S3] */
+        lay_out(slab, chunk, offset);
+        if (!offset)
+            weir__store_release(&slab->chunks[k], chunk); /* release [S3] */
         mine = weir__slab_at(slab, base);
-        push_chain(slab, base + 2, weir__slab_at(slab, base + slots - 1));
+        for (uint32_t i = FIRST_CHUNK - BATCH; i; i -= BATCH) /* the lowest come first */
+            push_chain(slab, weir__slab_at(slab, base + i));  /* [S1]: publishes the slots, too */
     }
     weir__lock_release(&slab->grow);
     return mine;
 }
 
+/* A slot without a cache: the rest of its chain goes back. */
+static struct weir_future *take_one(struct weir__slab *slab)
+{
+    struct weir_future *slot = pop_chain(slab);
+    if (!slot)
+        slot = grow(slab);
+    struct weir_future *rest = slot ? next_of(slab, slot) : NULL;
+    if (rest)
+        push_chain(slab, rest); /* nobody takes from a slab that is closed */
+    return slot;
+}
+
 struct weir_future *weir__slab_take(struct weir__slab *slab, struct weir__slab_cache *cache)
 {
-    struct weir__slab_cache one = {0, 0};
-    uint32_t most = cache ? BATCH : 1;
     if (!cache)
-        cache = &one;
-    if (!cache->first)
-        cache->first = pop_chain(slab, most, &cache->count);
-    if (!cache->first)
-        return grow(slab);
-    struct weir_future *slot = weir__slab_at(slab, cache->first - 1);
-    cache->count--;
-    /* relaxed: the slots of a cache belong to its owner */
-    cache->first = cache->count ? weir__load_relaxed(&slot->link) : 0;
+        return take_one(slab);
+    struct weir_future *slot = cache->first;
+    if (!slot && !(slot = pop_chain(slab)) && !(slot = grow(slab)))
+        return NULL;
+    struct weir_future *next = next_of(slab, slot);
+    if (next)
+        __builtin_prefetch(next, 1);
+    cache->first = next;
+    if (cache->count) /* a chain that was taken is not counted */
+        cache->count--;
     return slot;
 }
 
@@ -184,36 +227,40 @@ void weir__slab_give(struct weir__slab *slab, struct weir__slab_cache *cache,
                      struct weir_future *slot)
 {
     if (!cache) {
-        if (!push_chain(slab, slot->index + 1, slot))
+        weir__store_relaxed(&slot->link, 0u); /* ours; published by the push [S1] */
+        if (!push_chain(slab, slot))
             count_out(slab, -1);
         return;
     }
-    weir__store_relaxed(&slot->link, cache->first); /* the cache belongs to the caller */
-    cache->first = slot->index + 1;
+    /* relaxed: ours, likewise */
+    weir__store_relaxed(&slot->link, cache->first ? cache->first->index + 1 : 0);
+    cache->first = slot;
     if (++cache->count >= BATCH)
         weir__slab_flush(slab, cache);
 }
 
 void weir__slab_flush(struct weir__slab *slab, struct weir__slab_cache *cache)
 {
-    if (!cache->count)
+    if (!cache->first)
         return;
-    struct weir_future *last = weir__slab_at(slab, cache->first - 1);
-    for (uint32_t i = 1; i < cache->count; i++)
-        last = weir__slab_at(slab, weir__load_relaxed(&last->link) - 1); /* owned */
-    bool open = push_chain(slab, cache->first, last);
+    bool open = push_chain(slab, cache->first);
     assert(open); /* caches are flushed before the slab is closed */
     (void)open;
-    *cache = (struct weir__slab_cache){0, 0};
+    *cache = (struct weir__slab_cache){NULL, 0};
 }
 
 void weir__slab_close(struct weir__slab *slab)
 {
     uint32_t total = slab->total, found = 0; /* no take is under way: nobody grows it */
-    /* acq_rel [S1]: the chain can be walked, and nobody pushes any more */
+    /* acq_rel [S1]: the chains can be walked, and nobody pushes any more */
     uint64_t head = weir__exchange_acq_rel(&slab->free, (uint64_t)CLOSED);
-    for (uint32_t i = (uint32_t)head; i; found++)
-        i = weir__load_relaxed(&weir__slab_at(slab, i - 1)->link);
+    uint32_t next;
+    for (uint32_t i = (uint32_t)head; i; i = next) {
+        struct weir_future *first = weir__slab_at(slab, i - 1);
+        next = weir__load_relaxed(next_chain(first)); /* ours, all of it */
+        for (struct weir_future *slot = first; slot; slot = next_of(slab, slot))
+            found++;
+    }
     count_out(slab, (int64_t)total - found);
 }
 
@@ -225,6 +272,16 @@ void *weir__slab_owner(const struct weir__slab *slab)
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab)
 {
     return slab->host;
+}
+
+void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dispatch)
+{
+    slab->dispatch = dispatch;
+}
+
+struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab)
+{
+    return slab->dispatch;
 }
 
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab)

@@ -10,19 +10,24 @@
 #include "sync/fork_guard.h"
 
 struct weir_future;
+struct weir__dispatch;
 struct weir__slab;
 struct weir__future_host;
 
 /* Slots at hand without contention, for one thread or under one lock. All zero: empty. */
 struct weir__slab_cache {
-    uint32_t first; /* index + 1 of the first, chained by link; 0: none */
-    uint32_t count;
+    struct weir_future *first; /* of a chain; NULL: none */
+    uint32_t count;            /* of slots that were given; see slab.c */
 };
 
 /* host: what futures of this slab ask about their executor; borrowed, must live as long as there
  * are unfinished futures. NULL: out of memory. */
 struct weir__slab *weir__slab_create(const struct weir__future_host *host, void *owner,
                                      size_t arg_bytes, size_t result_bytes);
+
+/* Callbacks of its futures are to be dispatched from now on: before the first is handed out. The slab
+ * owns it, and frees it at its own end. */
+void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dispatch);
 
 /* The owner is gone. The memory goes with the last slot that is out. */
 void weir__slab_close(struct weir__slab *slab);
@@ -43,6 +48,8 @@ struct weir_future *weir__slab_at(const struct weir__slab *slab, uint32_t index)
 
 void *weir__slab_owner(const struct weir__slab *slab);
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab);
+/* NULL: callbacks run where tasks end. */
+struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab);
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab);
 size_t weir__slab_arg_bytes(const struct weir__slab *slab);
 size_t weir__slab_result_bytes(const struct weir__slab *slab);

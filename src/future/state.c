@@ -97,19 +97,23 @@ bool weir__future_ended(const struct weir_future *future)
            WEIR__ENDED;
 }
 
+/* What was submitted is released with the run, not with the future. */
+static void free_arg(struct weir_future *future)
+{
+    const struct weir__future_host *host = weir__slab_host(future->slab);
+    if (host->free_arg)
+        host->free_arg(weir__slab_owner(future->slab), future->arg);
+    else
+        free(future->arg);
+    future->flags &= (uint8_t)~WEIR__ARG_ON_HEAP;
+}
+
 bool weir__future_close(struct weir_future *future, weir_status status)
 {
     uint64_t word = weir__load_relaxed(&future->word); /* the state part is ours: RUNNING, CLAIMED */
     uint64_t step = WEIR__ENDED - weir__state(word);
-    if (future->flags & WEIR__ARG_ON_HEAP) {
-        /* what was submitted is released with the run, not with the future */
-        const struct weir__future_host *host = weir__slab_host(future->slab);
-        if (host->free_arg)
-            host->free_arg(weir__slab_owner(future->slab), future->arg);
-        else
-            free(future->arg);
-        future->flags &= (uint8_t)~WEIR__ARG_ON_HEAP;
-    }
+    if (future->flags & WEIR__ARG_ON_HEAP)
+        free_arg(future);
     future->status = (uint8_t)status;
     /* acq_rel: release [F2]; acquire [F3]: if OBSERVED is set, the observers are visible */
     if (!(weir__add_acq_rel(&future->word, step) & WEIR__OBSERVED))
@@ -126,6 +130,31 @@ void weir__future_end(struct weir_future *future, weir_status status,
     weir__future_drop(future, cache);
 }
 
+/* Nobody can look at the future any more: its slot begins another life. */
+static void recycle(struct weir_future *future, uint64_t word, struct weir__slab_cache *cache)
+{
+    weir__future_forget_result(future);
+    /* relaxed: handed over by the slab [S1]; stale hints fail on the generation in any order */
+    weir__store_relaxed(&future->refs, 0u);
+    weir__store_relaxed(&future->word, ((word >> 32) + 1) << 32);
+    weir__slab_give(future->slab, cache, future);
+}
+
+bool weir__future_end_unseen(struct weir_future *future, struct weir__slab_cache *cache)
+{
+    /* acquire [F4]: with one reference, the ender's, there is nobody who could make another one, and
+     * what was registered by those who had one is visible */
+    if (weir__load_acquire(&future->refs) != 1)
+        return false;
+    uint64_t word = weir__load_relaxed(&future->word); /* ordered by the line above */
+    if (word & WEIR__OBSERVED)
+        return false;
+    if (future->flags & WEIR__ARG_ON_HEAP)
+        free_arg(future);
+    recycle(future, word, cache);
+    return true;
+}
+
 void weir__future_drop(struct weir_future *future, struct weir__slab_cache *cache)
 {
     /* acquire [F4]: the last one sees all that others did with the future. Alone already: no
@@ -136,11 +165,7 @@ void weir__future_drop(struct weir_future *future, struct weir__slab_cache *cach
         if (before != 1)
             return;
     }
-    weir__future_forget_result(future);
     uint64_t word = weir__load_relaxed(&future->word); /* ours alone now */
     assert(weir__state(word) == WEIR__ENDED);
-    /* relaxed: handed over by the slab [S1]; stale hints fail on the generation in any order */
-    weir__store_relaxed(&future->refs, 0u);
-    weir__store_relaxed(&future->word, ((word >> 32) + 1) << 32);
-    weir__slab_give(future->slab, cache, future);
+    recycle(future, word, cache);
 }

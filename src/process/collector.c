@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "executor/task_impl.h"
+#include "process/idle.h"
 #include "process/pool.h"
 #include "sync/futex.h"
 #include "sync/thread.h"
@@ -352,10 +353,13 @@ static void fill_poll(struct weir__process_pool *pool)
             .events = POLLIN};
 }
 
-/* The host has closed a descriptor of ours. */
-static bool robbed(const struct weir__process_pool *pool)
+/* The host has closed a descriptor of ours; of those that were polled. */
+static bool robbed(const struct weir__process_pool *pool, nfds_t count)
 {
-    return (pool->poll[0].revents | pool->poll[1].revents | pool->poll[2].revents) & POLLNVAL;
+    bool robbed = false;
+    for (nfds_t i = 0; i < count; i++)
+        robbed |= (pool->poll[i].revents & POLLNVAL) != 0;
+    return robbed;
 }
 
 static void empty_descriptors(struct weir__process_pool *pool)
@@ -386,10 +390,8 @@ static void sleep_until(struct weir__process_pool *pool, int64_t deadline_ns)
     weir__store_relaxed(doorbell, 0u); /* nothing depends on it: an extra ring is only an extra ring */
     if (ready <= 0)
         return;
-    if (robbed(pool)) {
+    if (robbed(pool, count) && !pool->spoilt)
         weir__process_break(pool, true);
-        return;
-    }
     empty_descriptors(pool);
 }
 
@@ -408,7 +410,7 @@ static void tell_to_leave(struct weir__process_pool *pool)
     struct weir__segment *segment = weir__pool_segment(pool);
     pool->leaving = true;
     weir__store_seq_cst(&weir__segment_commons(segment)->leave, 1u); /* seq_cst [X4] */
-    weir__process_wake(pool, segment->workers);
+    weir__idle_wake_all(segment);
     for (size_t i = 0; i < segment->workers; i++) {
         struct weir__post *post = &pool->post[i];
         post->leaving = true;

@@ -13,6 +13,7 @@
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "process/idle.h"
 #include "process/pool.h"
 
 #define BACKOFF_LEAST_NS WEIR_MILLISECOND
@@ -164,11 +165,11 @@ static bool recover(struct weir__process_pool *pool, const struct weir__news *ne
         next = pool->record[i - 1].next;
         sense = recover_locked(pool, i - 1, news, crashed);
     }
-    if (sense) /* a hint may have died with it, or a wake-up */
+    if (sense) /* a hint may have died with it */
         weir__process_rebuild_locked(pool);
     weir__lock_release(&pool->base.lock);
-    if (sense)
-        weir__process_wake(pool, weir__pool_segment(pool)->workers);
+    if (sense) /* or a wake-up */
+        weir__idle_wake_all(weir__pool_segment(pool));
     return sense;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "process/idle.h"
 #include "process/pool.h"
 #include "sync/futex.h"
 
@@ -49,6 +50,13 @@ static void condemn_locked(struct weir__process_pool *pool, uint32_t slot, uint6
     weir__process_end_worker(pool, worker, now_ns);
 }
 
+/* A worker may run a task before we have heard that there is such a worker: it cannot be ended yet. */
+static bool is_unheard_of(struct weir__process_pool *pool, size_t worker)
+{
+    return worker < weir__pool_segment(pool)->workers &&
+           pool->post[worker].state != WEIR__POST_MANNED;
+}
+
 /* Look at one task's clock; returns when to look again. */
 static int64_t check_task_locked(struct weir__process_pool *pool, uint32_t slot, int64_t now_ns)
 {
@@ -67,15 +75,13 @@ static int64_t check_task_locked(struct weir__process_pool *pool, uint32_t slot,
         int64_t submit_ns = weir__load_relaxed(&record->future->submit_ns);
         record->seen_ns = said_ns >= submit_ns && said_ns <= now_ns ? said_ns : now_ns;
     }
-    if (record->kill) {
-        condemn_locked(pool, slot, word, WEIR__END_KILLED, now_ns);
-        return WEIR_FOREVER;
-    }
     int64_t due_ns =
         within_ns > WEIR_FOREVER - record->seen_ns ? WEIR_FOREVER : record->seen_ns + within_ns;
-    if (due_ns > now_ns)
+    if (!record->kill && due_ns > now_ns)
         return due_ns;
-    condemn_locked(pool, slot, word, WEIR__END_OVERRUN, now_ns);
+    if (is_unheard_of(pool, weir__word_worker(word)))
+        return now_ns + AGAIN_NS;
+    condemn_locked(pool, slot, word, record->kill ? WEIR__END_KILLED : WEIR__END_OVERRUN, now_ns);
     return WEIR_FOREVER;
 }
 
@@ -97,7 +103,7 @@ static int64_t check_tasks(struct weir__process_pool *pool, int64_t now_ns)
 static bool pidfd_says_dead(const struct weir__post *post)
 {
     struct pollfd ended = {.fd = post->pidfd, .events = POLLIN};
-    return post->pidfd >= 0 && poll(&ended, 1, 0) == 1;
+    return post->pidfd >= 0 && poll(&ended, 1, 0) == 1 && ended.revents & POLLIN;
 }
 
 /* A worker is dead, or was asked for, and the zygote has not said so. */
@@ -175,14 +181,6 @@ static bool inspect_locked(struct weir__process_pool *pool, uint32_t slot, size_
     return true;
 }
 
-static bool any_asleep(const struct weir__segment *segment)
-{
-    bool any = false;
-    for (size_t i = 0; i < segment->workers; i++)
-        any |= weir__load_seq_cst(&weir__segment_station(segment, i)->sleep) == 1; /* [X4] */
-    return any;
-}
-
 /* Requires: lock. False: shared memory makes no sense. */
 static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
 {
@@ -197,8 +195,6 @@ static bool look_closely_locked(struct weir__process_pool *pool, size_t *queued)
         return false;
     if (sense && *queued && hints == 0) /* a worker that is stopped may have one in its hand */
         weir__process_rebuild_locked(pool);
-    else if (hints && any_asleep(segment)) /* one of them should have been woken: see process_wake */
-        pool->overslept++;
     return sense;
 }
 
@@ -216,11 +212,9 @@ static void rouse(struct weir__process_pool *pool, bool all)
         struct weir__station *station = weir__segment_station(segment, i);
         weir__store_release(&station->collected, pool->post[i].collected); /* release [X2] */
         weir__futex_wake_shared(&station->collected, 1);
-        if (!all)
-            continue;
-        weir__store_seq_cst(&station->sleep, 0u); /* seq_cst [X4] */
-        weir__futex_wake_shared(&station->sleep, 1);
     }
+    if (all)
+        weir__idle_wake_all(segment);
 }
 
 void weir__process_look(struct weir__process_pool *pool)

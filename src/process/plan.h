@@ -28,6 +28,8 @@ struct weir__plan {
 
 /* worker.c: the life of a worker process, in that process. parent: who must be alive. */
 _Noreturn void weir__process_worker_main(const struct weir__plan *plan, size_t index, pid_t parent);
+/* The part of it that could as well be lived in a thread: what tests of schedules start. */
+_Noreturn void weir__process_worker_serve(const struct weir__plan *plan, size_t index);
 
 /* child.c: what every child of ours does first. */
 

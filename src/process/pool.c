@@ -361,7 +361,8 @@ weir_status weir_process_executor_create_sized(weir_executor **out,
     if (!pool)
         return WEIR_ENOMEM;
     weir_status status = weir__executor_init(&pool->base, &process_ops, own.name, &own.policy,
-                                             own.limit, own.arg_bytes, own.result_bytes);
+                                             own.limit, own.arg_bytes, own.result_bytes,
+                                             own.dispatch);
     if (status != WEIR_OK) {
         free(pool);
         return status;

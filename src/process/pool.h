@@ -96,7 +96,6 @@ struct weir__process_pool {
     size_t open;                 /* tasks */
     bool armed;                  /* the timer will wake the collector, which looks around */
     int64_t look_ns;             /* how long the timer was set for */
-    uint64_t overslept;          /* looks that found a hint and a sleeper; for tests */
     bool kills;                  /* some record says kill */
     bool spoilt;                 /* shared memory makes no sense: it is not read any more */
     int64_t next_look_ns;        /* when the collector wakes up at the latest, but for the timer */
@@ -151,8 +150,6 @@ void weir__process_rebuild_locked(struct weir__process_pool *);
 void weir__process_take_locked(struct weir__process_pool *, uint32_t slot);
 /* The slot of a task that was taken may be used again. Requires: lock. */
 void weir__process_give_slot_locked(struct weir__process_pool *, uint32_t slot);
-/* Wake workers that sleep, up to count. */
-void weir__process_wake(struct weir__process_pool *, size_t count);
 /* Wake the collector. Any thread. */
 void weir__process_ring(struct weir__process_pool *);
 

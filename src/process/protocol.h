@@ -46,9 +46,7 @@
  *      if the head has moved on, and then its CAS fails.
  * [X4] Sleep. A worker stores 1 into its sleep word, then looks at the ring once more. The parent
  *      pushes a hint, then looks for a worker with 1. All four are sequentially consistent: one of
- *      the two sees the other. A worker that finds a hint after all takes its 1 back by CAS; if that
- *      fails, a wake-up was aimed at it that another hint was the cause of: it wakes one more
- *      sleeper in its place.
+ *      the two sees the other. See idle.c.
  * [X5] Doorbell. The same between the workers and the parent: the parent stores 1, then looks at
  *      the completion rings; a worker pushes a completion, then reads the doorbell, and whoever
  *      turns the 1 into 0 writes to the eventfd.
@@ -56,7 +54,7 @@
  *      the parent looks at the words of all open tasks instead.
  *
  * Queueing again, after a death or when the ring is full of hints to tasks that were cancelled, is
- * one operation, rebuild (see enqueue.c): from newest to oldest, every QUEUED word gets the next
+ * one operation, rebuild (queue.c): from newest to oldest, every QUEUED word gets the next
  * generation by CAS, which makes all hints stale wherever they are (in the ring, in the hand of a
  * worker, in that of a dead one); then the head is moved to the tail; then the new hints are pushed,
  * oldest first. Since a worker can meanwhile only claim what is older than all that was renewed, no
@@ -70,7 +68,9 @@
  *   after the completion                DONE(w), in the ring       drains the ring first; the second
  *                                                                  look finds it ended already
  *   between doorbell and eventfd        others do not ring         is woken by the death itself
- *   asleep, with a wake-up aimed at it  the hint is in the ring    wakes the others
+ *   asleep, with a wake-up aimed at it  the hint is in the ring    wakes all the others
+ *   between a wake-up's CAS and the     the other sleeps on        wakes all the others
+ *   waking of that other worker
  *   asleep, or between tasks            nothing                    nothing
  *   with a large result half written    RUNNING(w)                 takes w's part back as a whole
  * It knows the death from a pidfd, or from the process that forked w and waits for it: both speak
@@ -95,7 +95,8 @@
  * call and its argument go, the other workers: they share one segment, and a task that scribbles over
  * it can make another worker crash, or another task's result wrong, or the executor break.
  *
- * tests: conformance.process; fault.process_step (a kill at each instruction of a round), _storm (of
+ * tests: conformance.process; unit.schedule.workers, unit.schedule.deaths (this code, in orders of steps
+ * that can be repeated, killed at any of them); tests/model (the protocol, in all its states); fault.process_step (a kill at each instruction of a round), _storm (of
  * signals), _wake (lost wake-ups), _payload (sizes, a scribbler), _death, _family, _limits. Which of
  * them finds which planted mistake: docs/processes.md. */
 #ifndef WEIR_PROCESS_PROTOCOL_H

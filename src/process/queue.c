@@ -2,13 +2,14 @@
  * them under the lock, but for those of the collector after a death, which are, too.
  *
  * The open tasks are in a list by age, which is the order of their hints. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "process/idle.h"
 #include "process/pool.h"
-#include "sync/futex.h"
 
 /* How soon the collector looks around after work has come; see limits.c. */
 #define LOOK_FIRST_NS (50 * WEIR_MILLISECOND)
@@ -148,33 +149,17 @@ void weir__process_rebuild_locked(struct weir__process_pool *pool)
     }
 }
 
-/* A sleeping worker that is to be woken for a hint just pushed [X4]. */
-static bool wake_one(struct weir__process_pool *pool)
-{
-    struct weir__segment *segment = weir__pool_segment(pool);
-    for (size_t i = 0; i < segment->workers; i++) {
-        _Atomic uint32_t *sleep = &weir__segment_station(segment, i)->sleep;
-        uint32_t asleep = 1;
-        if (weir__load_seq_cst(sleep) == 1 &&          /* seq_cst [X4] */
-            weir__cas_acq_rel(sleep, &asleep, 0u)) { /* acq_rel [X4] */
-            weir__futex_wake_shared(sleep, 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-void weir__process_wake(struct weir__process_pool *pool, size_t count)
-{
-    while (count-- && wake_one(pool))
-        ;
-}
-
 void weir__process_ring(struct weir__process_pool *pool)
 {
+    struct weir__segment *segment = weir__pool_segment(pool);
     uint64_t one = 1;
-    if (write(pool->plan.doorbell_fd, &one, sizeof one) < 0)
-        return; /* its counter is full: the collector is awake */
+    /* Else its counter is full: the collector is awake. */
+    if (write(pool->plan.doorbell_fd, &one, sizeof one) < 0 && errno == EBADF) {
+        /* The host has closed it, as we know before a collector that sleeps does. The workers have it
+         * still, and so has the poll() that it sleeps in: let them go, which it is told of. */
+        weir__store_seq_cst(&weir__segment_commons(segment)->leave, 1u); /* seq_cst [X4] */
+        weir__idle_wake_all(segment);
+    }
 }
 
 /* Copy what the worker needs to know. Requires: the slot is FREE, and the parent's. */
@@ -237,7 +222,7 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
     (void)wakes;
     pool->free = record->next;
     record->future = future;
-    weir__store_relaxed(&future->link, slot | WEIR__LINK_FOREIGN); /* the lock orders */
+    weir__store_relaxed(&future->link, slot); /* the lock orders */
     note_limits_locked(pool, record, future);
     fill_slot(pool, slot, future);
     append_open_locked(pool, slot);
@@ -249,7 +234,7 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
         weir__process_rebuild_locked(pool);
     if (!pool->armed)
         weir__process_arm_locked(pool, LOOK_FIRST_NS);
-    wake_one(pool);
+    weir__idle_wake_one(segment);
 }
 
 const struct weir__places_ops weir__process_places_ops = {
@@ -260,7 +245,7 @@ const struct weir__places_ops weir__process_places_ops = {
 /* The slot of an open task, or UINT32_MAX. Requires: lock. */
 static uint32_t find_open_locked(struct weir__process_pool *pool, struct weir_future *future)
 {
-    uint32_t slot = weir__load_relaxed(&future->link) ^ WEIR__LINK_FOREIGN; /* the lock orders */
+    uint32_t slot = weir__load_relaxed(&future->link); /* the lock orders */
     if (slot >= weir__pool_segment(pool)->slots || pool->record[slot].future != future ||
         !pool->record[slot].open || pool->spoilt)
         return UINT32_MAX;

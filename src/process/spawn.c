@@ -142,7 +142,8 @@ bool weir__spawner_next(struct weir__spawner *spawner, struct weir__news *news)
         return false;
     if (got != sizeof notice || notice.worker >= spawner->plan->segment.workers) {
         *news = (struct weir__news){.kind = WEIR__NEWS_LOST, .pidfd = -1};
-        close(spawner->socket);
+        if (got >= 0 || errno != EBADF) /* else the host has closed it */
+            close(spawner->socket);
         spawner->socket = -1;
         return true;
     }
@@ -160,8 +161,12 @@ bool weir__spawner_next(struct weir__spawner *spawner, struct weir__news *news)
 static bool is_dead(pid_t pid, int pidfd)
 {
     struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    if (pidfd >= 0)
-        return poll(&ended, 1, 0) == 1;
+    siginfo_t info = {.si_pid = 0};
+    if (pidfd >= 0 && (poll(&ended, 1, 0) <= 0 || ended.revents & POLLIN))
+        return ended.revents & POLLIN;
+    /* There is none, or the host has closed it. */
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+        return info.si_pid == pid;
     return kill(pid, 0) != 0 && errno == ESRCH;
 }
 
@@ -190,9 +195,12 @@ void weir__spawner_kill(struct weir__spawner *spawner, size_t worker, pid_t pid,
     if (spawner->socket >= 0 && send(spawner->socket, &order, sizeof order,
                                      MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof order)
         return;
-    if (pidfd >= 0) {
-        syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, SIGNAL_GROUP);
-        syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+    if (pidfd < 0)
+        return;
+    syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, SIGNAL_GROUP);
+    if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) != 0 && errno == EBADF) {
+        kill(-pid, signal); /* the host has closed it: the number has to do */
+        kill(pid, signal);
     }
 }
 

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "executor/executor_impl.h"
 #include "executor/task_impl.h"
-#include "process/hints.h"
+#include "process/idle.h"
 #include "process/plan.h"
 #include "sync/futex.h"
 #include "sync/thread.h"
@@ -51,42 +51,6 @@ static enum weir__help no_help(void *owner, struct weir_future *future)
 
 static const struct weir__future_host worker_future_host = {
     .withdraw = no_withdrawal, .help = no_help};
-
-/* Wake one sleeping worker other than this one, if there is one [X4]. */
-static void hand_on(struct worker *worker)
-{
-    for (size_t i = 0; i < worker->segment->workers; i++) {
-        struct weir__station *other = weir__segment_station(worker->segment, i);
-        uint32_t asleep = 1;
-        if (other != worker->station && weir__load_seq_cst(&other->sleep) == 1 && /* seq_cst [X4] */
-            weir__cas_acq_rel(&other->sleep, &asleep, 0u)) {
-            weir__futex_wake_shared(&other->sleep, 1);
-            return;
-        }
-    }
-}
-
-/* The next hint; sleeps until there is one. False: there is nothing more to do. */
-static bool next_hint(struct worker *worker, uint64_t *hint)
-{
-    _Atomic uint32_t *sleep = &worker->station->sleep;
-    for (;;) {
-        if (weir__hints_pop(worker->segment, hint))
-            return true;
-        weir__store_seq_cst(sleep, 1u); /* seq_cst [X4]: before the last look */
-        if (weir__hints_pop(worker->segment, hint)) {
-            uint32_t asleep = 1;
-            if (!weir__cas_acq_rel(sleep, &asleep, 0u)) /* [X4] */
-                hand_on(worker);
-            return true;
-        }
-        /* seq_cst [X4]: told to leave before we slept, or woken to be told */
-        if (weir__load_seq_cst(&weir__segment_commons(worker->segment)->leave))
-            return false;
-        while (weir__load_acquire(sleep) == 1) /* acquire [X4] */
-            weir__futex_wait_shared(sleep, 1);
-    }
-}
 
 /* [X5] */
 static void ring_doorbell(struct worker *worker)
@@ -303,7 +267,7 @@ static void unwound(void *argument)
 static void work(struct worker *worker)
 {
     uint64_t hint;
-    while (next_hint(worker, &hint))
+    while (weir__idle_next(worker->segment, worker->index, &hint))
         if (take(worker, hint) && ++worker->ran == worker->plan->tasks_per_worker)
             return;
 }
@@ -322,22 +286,12 @@ static bool open_worker(struct worker *worker)
            (!plan->worker_init || plan->worker_init(plan->init_data, worker->index) == WEIR_OK);
 }
 
-_Noreturn void weir__process_worker_main(const struct weir__plan *plan, size_t index, pid_t parent)
+_Noreturn void weir__process_worker_serve(const struct weir__plan *plan, size_t index)
 {
-    static struct worker worker; /* one process, one worker */
-    int keep[WEIR__KEEP_FDS_MAX + 1];
-    memcpy(keep, plan->keep_fds, plan->keep_fds_count * sizeof keep[0]);
-    keep[plan->keep_fds_count] = plan->doorbell_fd;
-    weir__child_follow(parent);
-    setpgid(0, 0);
-    weir__child_clean(keep, plan->keep_fds_count + 1);
-    weir__thread_name(plan->name, index);
-    weir__thread_is_worker(NULL, NULL);
-
-    worker.plan = plan;
-    worker.segment = &plan->segment;
-    worker.station = weir__segment_station(worker.segment, index);
-    worker.index = index;
+    struct worker worker = {.plan = plan,
+                            .segment = &plan->segment,
+                            .station = weir__segment_station(&plan->segment, index),
+                            .index = index};
     bool opened = open_worker(&worker);
     /* relaxed: read when this process is dead, or for statistics */
     weir__store_relaxed(&worker.station->phase,
@@ -348,4 +302,17 @@ _Noreturn void weir__process_worker_main(const struct weir__plan *plan, size_t i
     work(&worker);
     pthread_cleanup_pop(0);
     leave(&worker);
+}
+
+_Noreturn void weir__process_worker_main(const struct weir__plan *plan, size_t index, pid_t parent)
+{
+    int keep[WEIR__KEEP_FDS_MAX + 1];
+    memcpy(keep, plan->keep_fds, plan->keep_fds_count * sizeof keep[0]);
+    keep[plan->keep_fds_count] = plan->doorbell_fd;
+    weir__child_follow(parent);
+    setpgid(0, 0);
+    weir__child_clean(keep, plan->keep_fds_count + 1);
+    weir__thread_name(plan->name, index);
+    weir__thread_is_worker(NULL, NULL);
+    weir__process_worker_serve(plan, index);
 }

@@ -66,6 +66,7 @@ size_t weir_stats_format(const weir_stats *stats, char *buffer, size_t size)
     COUNT(idle);
     COUNT(limit);
     COUNT(capacity);
+    COUNT(undispatched);
 #undef COUNT
     append_time(&text, "run", stats->run_ns);
     append_time(&text, "run_max", stats->run_max_ns);

@@ -60,6 +60,7 @@ struct ring {
     ck_ring_t ck;               /* head and tail: one consumer-side and one producer-side line */
     struct ring *older;         /* protected by: producers' lock; replaced by enlarge */
     unsigned size;              /* immutable; a power of two */
+    unsigned free;              /* protected by: producers' lock; entries known to be free */
     unsigned scanned;           /* protected by: producers' lock; what is before it is stale */
     ck_ring_buffer_t entries[]; /* owned by ck */
 };
@@ -86,6 +87,7 @@ static struct ring *ring_create(size_t room)
     ck_ring_init(&ring->ck, size);
     ring->older = NULL;
     ring->size = size;
+    ring->free = 0;
     ring->scanned = 0;
     return ring;
 }
@@ -122,6 +124,42 @@ void weir__queue_destroy(struct weir__queue *queue)
     free(queue);
 }
 
+/* ck_ring_enqueue_spmc(), but for its look at the consumers' line: that is left out as long as the
+ * last one has shown that there is room. False: full. Requires: the producers' lock. */
+static bool enqueue(struct ring *ring, uint64_t hint)
+{
+    unsigned tail = ring->ck.p_tail, mask = ring->size - 1;
+    if (WEIR__UNLIKELY(!ring->free)) {
+        ring->free = mask - (tail - ck_pr_load_uint(&ring->ck.c_head));
+        if (!ring->free)
+            return false;
+    }
+    ring->free--;
+    ring->entries[tail & mask].value = (void *)(uintptr_t)hint;
+    ck_pr_fence_store(); /* the entry before the tail that says it is there, as CK does */
+    ck_pr_store_uint(&ring->ck.p_tail, tail + 1);
+    return true;
+}
+
+/* ck_ring_dequeue_spmc(), but for its look at the producer's line: that is left out as long as the
+ * last one has shown more entries than have been taken since. */
+static bool dequeue(struct ring *ring, struct weir__queue_end *end, uint64_t *hint)
+{
+    unsigned head = ck_pr_load_uint(&ring->ck.c_head), mask = ring->size - 1;
+    do {
+        if (end->ring != ring || end->tail - head - 1 >= mask) {
+            end->ring = ring;
+            end->tail = ck_pr_load_uint(&ring->ck.p_tail);
+            if (end->tail == head)
+                return false;
+        }
+        ck_pr_fence_load(); /* the entry after the tail */
+        *hint = (uint64_t)(uintptr_t)ck_pr_load_ptr(&ring->entries[head & mask].value);
+        ck_pr_fence_load_atomic(); /* and before the head, by which it may be overwritten */
+    } while (!ck_pr_cas_uint_value(&ring->ck.c_head, head, head + 1, &head));
+    return true;
+}
+
 /* Step 1 to 3 of the essay. Requires: the producers' lock; `to` is empty and large enough. */
 static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
 {
@@ -137,27 +175,27 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
         /* A stale hint's successor may be valid, if its slot was used again and that hint is in a
          * consumer's hand: then it comes twice, which is harmless. */
         if (truth->valid(truth->context, renewed))
-            ck_ring_enqueue_spmc(&to->ck, to->entries, (void *)(uintptr_t)renewed);
+            enqueue(to, renewed);
     }
     to->scanned = ck_pr_load_uint(&to->ck.c_head);
     /* release [Q1]: the entries of `to` are visible to whoever sees it current */
     weir__store_release(&queue->current, to);
-    void *stale;
-    while (ck_ring_dequeue_spmc(&from->ck, from->entries, &stale))
+    struct weir__queue_end end = {NULL, 0};
+    uint64_t stale;
+    while (dequeue(from, &end, &stale))
         ;
 }
 
 bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
 {
-    void *value = (void *)(uintptr_t)hint;
     /* relaxed: only holders of the producers' lock change it */
     struct ring *ring = weir__load_relaxed(&queue->current);
-    if (WEIR__LIKELY(ck_ring_enqueue_spmc(&ring->ck, ring->entries, value)))
+    if (WEIR__LIKELY(enqueue(ring, hint)))
         return true;
     struct ring *next = queue->spare;
     move(queue, ring, next);
     queue->spare = ring;
-    return ck_ring_enqueue_spmc(&next->ck, next->entries, value);
+    return enqueue(next, hint);
 }
 
 bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room)
@@ -203,21 +241,28 @@ bool weir__queue_oldest_locked(struct weir__queue *queue, uint64_t *hint)
     return i != tail;
 }
 
-bool weir__queue_pop(struct weir__queue *queue, uint64_t *hint)
+bool weir__queue_pop(struct weir__queue *queue, struct weir__queue_end *end, uint64_t *hint)
 {
     /* acquire [Q1] */
     struct ring *ring = weir__load_acquire(&queue->current);
     for (;;) {
-        void *value;
-        if (ck_ring_dequeue_spmc(&ring->ck, ring->entries, &value)) {
-            *hint = (uint64_t)(uintptr_t)value;
+        if (dequeue(ring, end, hint))
             return true;
-        }
         struct ring *now = weir__load_acquire(&queue->current); /* [Q1] */
         if (now == ring)
             return false;
         ring = now;
     }
+}
+
+bool weir__queue_peek(const struct weir__queue_end *end, uint64_t *hint)
+{
+    const struct ring *ring = end->ring;
+    unsigned head = ck_pr_load_uint(&ring->ck.c_head);
+    if (end->tail - head - 1 >= ring->size - 1)
+        return false;
+    *hint = (uint64_t)(uintptr_t)ck_pr_load_ptr(&ring->entries[head & (ring->size - 1)].value);
+    return true;
 }
 
 bool weir__queue_seems_empty(struct weir__queue *queue)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct weir__queue;
+struct ring;
 
 /* What a hint stands for, as far as the queue must know when it clears stale ones out. */
 struct weir__queue_truth {
@@ -30,8 +31,20 @@ bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room);
 bool weir__queue_oldest_locked(struct weir__queue *queue, uint64_t *hint);
 size_t weir__queue_room(const struct weir__queue *queue);
 
+/* A consumer's end: what it last saw of the producers'. All zero at first; one thread's, or under one
+ * lock. A consumer that has been away for long enough that four billion hints may have passed begins
+ * anew with all zero. */
+struct weir__queue_end {
+    struct ring *ring;
+    unsigned tail;
+};
+
 /* Any thread, no lock: the next hint, which may be stale. False: empty. */
-bool weir__queue_pop(struct weir__queue *queue, uint64_t *hint);
+bool weir__queue_pop(struct weir__queue *queue, struct weir__queue_end *end, uint64_t *hint);
+
+/* What the next pop is likely to give, without a look at a line that is not at hand. Only for
+ * prefetching: others may take it. Requires: a pop with this end. */
+bool weir__queue_peek(const struct weir__queue_end *end, uint64_t *hint);
 
 /* Any thread: a look without any order, for spinning. */
 bool weir__queue_seems_empty(struct weir__queue *queue);

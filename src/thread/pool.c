@@ -74,7 +74,8 @@ static struct weir_future *claim_oldest_locked(weir_executor *executor)
 {
     struct weir__pool *pool = weir__pool_of(executor);
     uint64_t hint;
-    while (weir__queue_pop(pool->queue, &hint)) {
+    struct weir__queue_end end = {NULL, 0};
+    while (weir__queue_pop(pool->queue, &end, &hint)) {
         struct weir_future *future = weir__slab_at(executor->slab, (uint32_t)hint);
         if (weir__future_claim_hint(future, hint, WEIR__CLAIMED))
             return future;
@@ -233,7 +234,8 @@ weir_status weir_thread_executor_create_sized(weir_executor **out,
     if (!pool)
         return WEIR_ENOMEM;
     weir_status status = weir__executor_init(&pool->base, &pool_ops, own.name, &own.policy,
-                                             own.limit, own.arg_bytes, own.result_bytes);
+                                             own.limit, own.arg_bytes, own.result_bytes,
+                                             own.dispatch);
     if (status != WEIR_OK) {
         free(pool);
         return status;

@@ -38,7 +38,10 @@ struct weir__worker {
     weir__counter busy_ns;                /* likewise; time in tasks that are not nested */
     _Atomic int64_t running_since_ns;     /* likewise; 0: no task */
     struct weir__slab_cache cache;        /* worker-private; slots it has done with */
+    struct weir__queue_end end;           /* worker-private; see sync/queue.h */
     uint64_t in_a_row;                    /* worker-private; tasks since it last slept */
+    int64_t clock_ns;                     /* worker-private; the end of the task before, if nothing
+                                             but the way to the next one came after it; else 0 */
 };
 
 struct weir__pool {

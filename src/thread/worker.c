@@ -34,6 +34,21 @@
 
 enum { IDLE_LOOKS = 100, STREAM = 2 };
 
+#define LONG_NS ((uint64_t)WEIR_SECOND) /* what was seen of the queue before may be long ago */
+
+/* End the future of a task that has run, for whoever waits, or is to be called. */
+static void end_seen(struct weir__worker *worker, struct weir_future *future, weir_status status)
+{
+    if (weir__future_close(future, status)) {
+        worker->clock_ns = 0;
+        /* relaxed: a number for sizing */
+        weir__add_relaxed(&worker->pool->calling_back, (size_t)1);
+        weir__future_call_back(future);
+        weir__sub_relaxed(&worker->pool->calling_back, (size_t)1);
+    }
+    weir__future_drop(future, &worker->cache);
+}
+
 static void worker_task_ended(struct weir_task *task, weir_status status)
 {
     struct weir__worker *worker = task->context;
@@ -42,27 +57,36 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
     uint64_t run_ns = (uint64_t)(end_ns - task->start_ns);
     uint64_t wait_ns = (uint64_t)(task->start_ns - weir__load_relaxed(&future->submit_ns));
     weir__count_run(&worker->counters, run_ns, wait_ns, status != WEIR_OK);
+    if (run_ns > LONG_NS)
+        worker->end = (struct weir__queue_end){NULL, 0};
     if (!task->nested) {
         /* relaxed: numbers of their own, one writer */
         weir__store_relaxed(&worker->busy_ns, weir__load_relaxed(&worker->busy_ns) + run_ns);
         weir__store_relaxed(&worker->running_since_ns, (int64_t)0);
         weir__places_release(task->executor, worker->cell);
     }
-    if (weir__future_close(future, status)) {
-        /* relaxed: a number for sizing */
-        weir__add_relaxed(&worker->pool->calling_back, (size_t)1);
-        weir__future_call_back(future);
-        weir__sub_relaxed(&worker->pool->calling_back, (size_t)1);
-    }
-    weir__future_drop(future, &worker->cache);
+    worker->clock_ns = task->nested ? 0 : end_ns;
+    if (!weir__future_end_unseen(future, &worker->cache))
+        end_seen(worker, future, status);
     weir__counter_bump(&worker->settled, 1); /* release [E2]: the end and the callbacks */
+}
+
+/* When the task starts. Reading the clock is a good part of what a short task costs, so a worker that
+ * goes straight from one task to the next takes the end of the one for the start of the other; or its
+ * submission, if that came later. */
+static int64_t start_ns(struct weir__worker *worker, struct weir_future *future, bool nested)
+{
+    if (nested || !worker->clock_ns)
+        return weir__now_ns();
+    int64_t submit_ns = weir__load_relaxed(&future->submit_ns); /* ours */
+    return submit_ns > worker->clock_ns ? submit_ns : worker->clock_ns;
 }
 
 /* Run a task that this worker has claimed. nested: on top of another one of its own. */
 static void run_claimed(struct weir__worker *worker, struct weir_future *future, bool nested)
 {
     struct weir__pool *pool = worker->pool;
-    int64_t now_ns = weir__now_ns();
+    int64_t now_ns = start_ns(worker, future, nested);
     if (WEIR__UNLIKELY(future->flags & WEIR__TIMED) && now_ns > future->start_by_ns) {
         weir__add_seq_cst(&pool->base.counters.expired, (uint64_t)1); /* seq_cst [A1] */
         weir__places_freed(&pool->base);
@@ -179,11 +203,12 @@ static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
 }
 
 /* Look a few more times. */
-static bool look_on(struct weir__queue *queue, uint64_t *hint)
+static bool look_on(struct weir__worker *worker, uint64_t *hint)
 {
+    struct weir__queue *queue = worker->pool->queue;
     for (int i = 0; i < IDLE_LOOKS && weir__queue_seems_empty(queue); i++)
         weir__pause();
-    return weir__queue_pop(queue, hint);
+    return weir__queue_pop(queue, &worker->end, hint);
 }
 
 /* The next hint; sleeps until there is one. False: the worker is to end, and has retired. */
@@ -191,13 +216,14 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
 {
     struct weir__pool *pool = worker->pool;
     for (;;) {
-        if (weir__queue_pop(pool->queue, hint))
+        if (weir__queue_pop(pool->queue, &worker->end, hint))
             return true;
-        if (worker->in_a_row >= STREAM && look_on(pool->queue, hint))
+        worker->clock_ns = 0;
+        if (worker->in_a_row >= STREAM && look_on(worker, hint))
             return true;
         weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
         weir__lock_take(&pool->base.lock);
-        bool found = weir__queue_pop(pool->queue, hint);
+        bool found = weir__queue_pop(pool->queue, &worker->end, hint);
         bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
                                 weir__load_relaxed(&pool->surplus)); /* lock held */
         int64_t deadline_ns = idle_deadline_locked(pool);
@@ -211,6 +237,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         if (leave || !sleep_idle(worker, deadline_ns))
             return false;
         worker->in_a_row = 0;
+        worker->end = (struct weir__queue_end){NULL, 0};
     }
 }
 
@@ -226,6 +253,14 @@ static bool must_leave(struct weir__worker *worker)
     return leave;
 }
 
+/* The line of the next task was last written by its submitter: let it come while this one runs. */
+static void prefetch_next(struct weir__worker *worker)
+{
+    uint64_t hint;
+    if (weir__queue_peek(&worker->end, &hint))
+        __builtin_prefetch(weir__slab_at(worker->pool->base.slab, (uint32_t)hint), 1);
+}
+
 /* Take tasks until there is a reason to end. */
 static void work(struct weir__worker *worker)
 {
@@ -233,6 +268,7 @@ static void work(struct weir__worker *worker)
     uint64_t hint;
     while (next_hint(worker, &hint)) {
         struct weir_future *future = weir__slab_at(pool->base.slab, (uint32_t)hint);
+        prefetch_next(worker);
         if (weir__future_claim_hint(future, hint, WEIR__RUNNING))
             run_claimed(worker, future, false);
         worker->in_a_row++;

@@ -35,6 +35,8 @@ static const struct {
     { "promises_host", suite_promises_host },
     { "map", suite_map },
     { "schedule", suite_schedule },
+    { "dispatch", suite_dispatch },
+    { "dispatch_ends", suite_dispatch_ends },
 };
 
 static bool is_wanted(const char *name, int argc, char **argv)

@@ -19,7 +19,7 @@ suite_fn suite_submit, suite_result, suite_failure, suite_cancel, suite_callback
     suite_verdicts, suite_check, suite_block, suite_stats, suite_nested, suite_input_calls,
     suite_input_options, suite_fork, suite_init, suite_threads, suite_dynamic, suite_restart,
     suite_defects, suite_promises_tasks, suite_promises_bound, suite_promises_host,
-    suite_map, suite_schedule;
+    suite_map, suite_schedule, suite_dispatch, suite_dispatch_ends;
 
 /* Run every suite, or those named on the command line; the program's exit status. */
 int run_conformance(const struct executor_factory *factory, int argc, char **argv);

@@ -17,6 +17,7 @@ static weir_status create_dynamic(weir_executor **out, const struct factory_opti
                                                 .fini_data = options->fini_data,
                                                 .arg_bytes = options->arg_bytes,
                                                 .result_bytes = options->result_bytes,
+                                                .dispatch = options->dispatch,
                                             });
 }
 

@@ -8,6 +8,7 @@ static weir_status create_inline(weir_executor **out, const struct factory_optio
                                                 .policy = options->policy,
                                                 .arg_bytes = options->arg_bytes,
                                                 .result_bytes = options->result_bytes,
+                                                .dispatch = options->dispatch,
                                             });
 }
 

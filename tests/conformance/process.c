@@ -14,6 +14,7 @@ static weir_status create_process(weir_executor **out, const struct factory_opti
                                                  .fini_data = options->fini_data,
                                                  .arg_bytes = options->arg_bytes,
                                                  .result_bytes = options->result_bytes,
+                                                 .dispatch = options->dispatch,
                                                  /* A test's own, or the thread sanitizer's. */
                                                  .allow_threads = true,
                                              });

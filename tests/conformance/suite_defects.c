@@ -194,13 +194,14 @@ static void d8_idle_workers_are_used_before_new_ones(void **state)
 }
 
 /* ... and a shutdown waited for idle workers to look up, once a second. Time alone cannot be
- * trusted on a busy machine, so the best of a few tries counts: polling would spoil them all. */
+ * trusted on a busy machine, so the best of many tries counts: polling would spoil them all. */
 static void d8_idle_shutdown_does_not_wait_for_a_poll(void **state)
 {
     if (SANITIZED && factory_has(*state, TRAIT_PROCESSES))
         skip(); /* a process takes long to end with a sanitizer in it */
-    int64_t best_ns = INT64_MAX;
-    for (int i = 0; i < 10; i++) {
+    int64_t best_ns = INT64_MAX, prompt_ns = PROMPT_NS(10 * WEIR_MILLISECOND);
+    int64_t end_ns = now_ns() + WATCHDOG_NS;
+    for (int i = 0; i < 10 || (best_ns >= prompt_ns && now_ns() < end_ns); i++) {
         weir_executor *executor = new_executor(state, .workers = 8);
         assert_status(end_and_unref(submit_ok(executor, noop_task, NULL, 0)), WEIR_OK);
         int64_t start_ns = now_ns();
@@ -209,7 +210,7 @@ static void d8_idle_shutdown_does_not_wait_for_a_poll(void **state)
         int64_t took_ns = now_ns() - start_ns;
         best_ns = took_ns < best_ns ? took_ns : best_ns;
     }
-    assert_true(best_ns < PROMPT_NS(10 * WEIR_MILLISECOND));
+    assert_true(best_ns < prompt_ns);
 }
 
 /* There, a cancelled task kept its place, and counted against those that came after it. */

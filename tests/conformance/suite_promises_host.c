@@ -10,12 +10,13 @@
 #include "support/child.h"
 #include "support/proc.h"
 
-/* How long an idle executor takes to shut down, at best of a few tries: other load on the machine
- * can only make a try slower, and a shutdown that waits for something is slow every time. */
-static int64_t best_shutdown_ns(void **state, size_t workers, int tries)
+/* How long an idle executor takes to shut down, at best of so many tries, and of more if none was as
+ * prompt: other load on the machine can only make a try slower, and a shutdown that waits for something
+ * is slow every time. */
+static int64_t best_shutdown_ns(void **state, size_t workers, int tries, int64_t prompt_ns)
 {
-    int64_t best_ns = INT64_MAX;
-    for (int i = 0; i < tries; i++) {
+    int64_t best_ns = INT64_MAX, end_ns = now_ns() + WATCHDOG_NS;
+    for (int i = 0; i < tries || (best_ns >= prompt_ns && now_ns() < end_ns); i++) {
         struct gate *gate = gate_create();
         weir_executor *executor = new_executor(state, .workers = workers, .limit = 2);
         if (factory_has(*state, TRAIT_CONCURRENT))
@@ -36,13 +37,15 @@ static void promise6_idle_executor_shuts_down_within_10_ms(void **state)
 {
     if (SANITIZED && factory_has(*state, TRAIT_PROCESSES))
         skip(); /* a process takes long to end with a sanitizer in it */
-    assert_true(best_shutdown_ns(state, 8, 10) < PROMPT_NS(10 * WEIR_MILLISECOND));
+    int64_t prompt_ns = PROMPT_NS(10 * WEIR_MILLISECOND);
+    assert_true(best_shutdown_ns(state, 8, 10, prompt_ns) < prompt_ns);
 }
 
 static void promise6_thousand_workers_shut_down_within_a_second(void **state)
 {
     needs(state, TRAIT_THREADS);
-    assert_true(best_shutdown_ns(state, 1000, 2) < PROMPT_NS(WEIR_SECOND));
+    int64_t prompt_ns = PROMPT_NS(WEIR_SECOND);
+    assert_true(best_shutdown_ns(state, 1000, 2, prompt_ns) < prompt_ns);
 }
 
 struct dispositions {

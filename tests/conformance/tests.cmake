@@ -10,6 +10,8 @@ add_library(weir_conformance STATIC EXCLUDE_FROM_ALL
     conformance/suite_cancel.c
     conformance/suite_check.c
     conformance/suite_defects.c
+    conformance/suite_dispatch.c
+    conformance/suite_dispatch_ends.c
     conformance/suite_dynamic.c
     conformance/suite_failure.c
     conformance/suite_fork.c

@@ -14,6 +14,7 @@ static weir_status create_thread(weir_executor **out, const struct factory_optio
                                                 .fini_data = options->fini_data,
                                                 .arg_bytes = options->arg_bytes,
                                                 .result_bytes = options->result_bytes,
+                                                .dispatch = options->dispatch,
                                             });
 }
 

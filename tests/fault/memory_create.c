@@ -1,4 +1,7 @@
 /* Executors that cannot be made, or not as large as they should be, for want of memory. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "fault/scarce_stage.h"
 #include "support/snapshot.h"
 #include "support/submit.h"
@@ -22,6 +25,31 @@ static void create_threads_without_memory_leaves_nothing(void **state)
     fail_each(weir_thread_executor_create(&executor, &(weir_thread_options){ .workers = 1 }), 6);
     assert_status(end_and_unref(submit_ok(executor, noop_task, NULL, 0)), WEIR_OK);
     weir_executor_destroy(executor);
+    assert_int_equal(allocations_held(), before);
+}
+
+static int next_fd(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(fd);
+    return fd;
+}
+
+static void create_with_dispatch_without_memory_leaves_nothing(void **state)
+{
+    (void)state;
+    weir_executor *executor = NULL;
+    long before = allocations_held();
+    int fd = next_fd();
+    weir_inline_options in_caller = { .dispatch = true };
+    fail_each(weir_inline_executor_create(&executor, &in_caller), 4);
+    weir_executor_destroy(executor);
+    assert_int_equal(next_fd(), fd);
+    executor = NULL;
+    weir_thread_options threads = { .workers = 1, .dispatch = true };
+    fail_each(weir_thread_executor_create(&executor, &threads), 7);
+    weir_executor_destroy(executor);
+    assert_int_equal(next_fd(), fd);
     assert_int_equal(allocations_held(), before);
 }
 
@@ -71,14 +99,26 @@ static void resize_without_memory_says_so_and_can_be_repeated(void **state)
     tear_down(&stage);
 }
 
+static void create_vector_without_memory_leaves_nothing(void **state)
+{
+    (void)state;
+    weir_shared_vector *vector = NULL;
+    long before = allocations_held();
+    fail_each(weir_shared_vector_create(&vector, 100, 100), 3);
+    weir_shared_vector_destroy(vector);
+    assert_int_equal(allocations_held(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(create_inline_without_memory_leaves_nothing, end_scarcity),
         cmocka_unit_test_teardown(create_threads_without_memory_leaves_nothing, end_scarcity),
+        cmocka_unit_test_teardown(create_with_dispatch_without_memory_leaves_nothing, end_scarcity),
         cmocka_unit_test_teardown(create_threads_without_memory_for_all_works_with_some,
                                   end_scarcity),
         cmocka_unit_test_teardown(resize_without_memory_says_so_and_can_be_repeated, end_scarcity),
+        cmocka_unit_test_teardown(create_vector_without_memory_leaves_nothing, end_scarcity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

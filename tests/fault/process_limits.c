@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/check.h"
@@ -41,10 +42,17 @@ static weir_status end_and_drop(weir_future *future)
     return status;
 }
 
+/* As an init: before there is a task whose time could be over. */
+static weir_status ignore_sigterm(void *data, size_t worker)
+{
+    (void)data;
+    (void)worker;
+    return signal(SIGTERM, SIG_IGN) == SIG_ERR ? WEIR_EFAILED : WEIR_OK;
+}
+
 static weir_status never_end_task(weir_task *task, void *gate)
 {
     (void)task;
-    signal(SIGTERM, SIG_IGN);
     atomic_fetch_add(&((struct gate *)gate)->entered, 1);
     for (;;)
         pause();
@@ -56,7 +64,8 @@ static void run_time_over_kills_the_worker_that_ignores_sigterm(void **state)
     (void)state;
     struct gate *gate = gate_create();
     weir_crash_info info;
-    weir_executor *executor = create((weir_process_options){ .workers = 1 });
+    weir_executor *executor =
+        create((weir_process_options){ .workers = 1, .worker_init = ignore_sigterm });
     weir_future *future = submit(executor, (weir_submission){ .fn = never_end_task,
                                                               .arg = gate,
                                                               .retries = 5,
@@ -68,8 +77,9 @@ static void run_time_over_kills_the_worker_that_ignores_sigterm(void **state)
     assert_status(weir_future_crash(future, &info), WEIR_OK);
     assert_int_equal(info.signal, SIGKILL);
     assert_true(info.run_ns >= 50 * WEIR_MILLISECOND);
-    assert_int_equal(atomic_load(&gate->entered), 1); /* what ran too long is not run again */
     assert_status(end_and_drop(next), WEIR_OK);
+    /* What ran too long is not run again. (On a busy machine it may not have come to its gate.) */
+    assert_true(atomic_load(&gate->entered) <= 1);
     weir_future_unref(future);
     weir_stats stats;
     assert_status(weir_executor_stats(executor, &stats), WEIR_OK);
@@ -87,8 +97,8 @@ static void run_time_limits_hit_only_their_own_tasks(void **state)
     weir_future *future[TASKS];
     int overrun = 0;
     for (int i = 0; i < TASKS; i++) {
-        /* Every third task runs for about as long as it is allowed. */
-        int64_t burn_ns = i % 3 == 0 ? WEIR_MILLISECOND : 50000;
+        /* Every third task runs for about as long as it is allowed; the first for much longer. */
+        int64_t burn_ns = i == 0 ? WATCHDOG_NS : i % 3 == 0 ? WEIR_MILLISECOND : 50000;
         future[i] = submit(executor,
                            (weir_submission){ .fn = burn_task,
                                               .arg = &burn_ns,
@@ -308,6 +318,18 @@ static weir_status burn_for_ever_task(weir_task *task, void *arg)
     return WEIR_OK;
 }
 
+/* What the only worker has used so far. */
+static int64_t processor_time_of(const weir_executor *executor)
+{
+    int pid = 0;
+    clockid_t clock;
+    struct timespec used;
+    if (victims_find(executor, &pid, 1) != 1 || clock_getcpuclockid(pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0)
+        return 0; /* it is not there at the moment */
+    return used.tv_sec * WEIR_SECOND + used.tv_nsec;
+}
+
 static void processor_time_over_is_a_death_by_sigxcpu(void **state)
 {
     (void)state;
@@ -319,7 +341,8 @@ static void processor_time_over_is_a_death_by_sigxcpu(void **state)
                                                               .arg = &number,
                                                               .arg_size = sizeof number });
     /* A second of processor time is a long time where many others want it. */
-    assert_status(weir_future_wait(future, 4 * WATCHDOG_NS), WEIR_OK);
+    while (weir_future_wait(future, WEIR_SECOND) == WEIR_ETIMEDOUT)
+        assert_true(processor_time_of(executor) < 20 * WEIR_SECOND);
     assert_status(weir_future_crash(future, &info), WEIR_OK);
     assert_true(info.signal == SIGXCPU || info.signal == SIGKILL);
     assert_true(info.user_ns + info.system_ns > 500 * WEIR_MILLISECOND);

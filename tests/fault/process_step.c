@@ -76,17 +76,21 @@ static bool hold(int pid)
     return waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status);
 }
 
-/* One step. False: it went to sleep instead. Only asked for where it might: while tasks are open, it
- * may not. */
-static bool step(int pid, bool may_sleep)
+/* One step. False: it went to sleep instead. It may do so once it is done with both tasks, which is
+ * some time before the host has ended both. */
+static bool step(int pid, weir_future *first, weir_future *second)
 {
     int status;
-    int64_t patience_ns = now_ns() + 20 * WEIR_MILLISECOND;
+    int64_t start_ns = now_ns();
     if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) != 0)
         return false;
-    while (waitpid(pid, &status, __WALL | (may_sleep ? WNOHANG : 0)) == 0) {
-        if (now_ns() > patience_ns && asleep(pid))
+    while (waitpid(pid, &status, __WALL | WNOHANG) == 0) {
+        int64_t took_ns = now_ns() - start_ns;
+        if (took_ns > 20 * WEIR_MILLISECOND && weir_future_status(first) != WEIR_EPENDING &&
+            weir_future_status(second) != WEIR_EPENDING && asleep(pid))
             return false;
+        if (took_ns > WATCHDOG_NS)
+            fail_msg("the worker has gone to sleep with a task to do");
         sched_yield();
     }
     return WIFSTOPPED(status);
@@ -96,8 +100,7 @@ static bool step(int pid, bool may_sleep)
 static bool step_on(int pid, uint64_t steps, weir_future *first, weir_future *second)
 {
     for (uint64_t i = 0; i < steps; i++)
-        if (!step(pid, weir_future_status(first) != WEIR_EPENDING &&
-                           weir_future_status(second) != WEIR_EPENDING))
+        if (!step(pid, first, second))
             return false;
     return true;
 }

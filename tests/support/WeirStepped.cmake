@@ -1,7 +1,7 @@
 # weir_stepped: the library once more, with a step before every atomic operation. Its objects come
 # before any library on the link line, so they are the ones that are used.
 #
-# weir_add_schedule_test(<file>.c [SOURCES …]): a test of schedules, see support/scheduler.h.
+# weir_add_schedule_test(<file>.c [SOURCES …] [WRAP …]): a test of schedules, see support/scheduler.h.
 
 include_guard()
 
@@ -31,11 +31,12 @@ target_compile_definitions(weir_stepped PUBLIC WEIR_STEP_HOOK)
 target_link_libraries(weir_stepped PRIVATE CK::headers)
 
 function(weir_add_schedule_test file)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;WRAP")
     weir_add_test(${file}
         SOURCES ${arg_SOURCES} support/scheduler.c support/scheduler_memory.c
         LIBRARIES weir_stepped
         TIMEOUT 180
-        WRAP weir__futex_wait weir__futex_wake weir__slab_host pthread_create pthread_join pthread_tryjoin_np
-             clock_gettime malloc calloc aligned_alloc free)
+        WRAP weir__futex_wait weir__futex_wake weir__futex_wait_shared weir__futex_wake_shared
+             weir__slab_host pthread_create pthread_join pthread_tryjoin_np clock_gettime
+             malloc calloc aligned_alloc free ${arg_WRAP})
 endfunction()

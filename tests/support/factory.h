@@ -33,6 +33,7 @@ struct factory_options {
     void *init_data;
     weir_worker_fini_fn *worker_fini;
     void *fini_data;
+    bool dispatch;
 };
 
 struct executor_factory {

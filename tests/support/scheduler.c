@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/futex.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -31,11 +32,15 @@ struct actor {
     struct actor *joined; /* JOINING: this one */
     uint64_t priority;
     unsigned ran; /* steps with that priority */
+    bool killed;
+    unsigned fuse;   /* it is killed at so many steps of its own from now; 0: not */
+    jmp_buf *mortal; /* where it goes when it is killed; NULL: it cannot be */
 };
 
 /* All of it belongs to the holder of the baton. */
 static struct {
     bool active;
+    bool told_only; /* nobody wakes up of itself */
     uint64_t seed, random, steps;
     unsigned switch_one_in; /* random walk; 0: priorities */
     uint64_t length, change_at[CHANGES];
@@ -54,6 +59,8 @@ void *__real_malloc(size_t);
 int __real_clock_gettime(clockid_t, struct timespec *);
 bool __real_weir__futex_wait(_Atomic uint32_t *, uint32_t, int64_t);
 void __real_weir__futex_wake(_Atomic uint32_t *, int);
+void __real_weir__futex_wait_shared(_Atomic uint32_t *, uint32_t);
+void __real_weir__futex_wake_shared(_Atomic uint32_t *, int);
 
 const struct weir__future_host *__real_weir__slab_host(const struct weir__slab *);
 
@@ -64,10 +71,17 @@ int __wrap_pthread_tryjoin_np(pthread_t, void **);
 int __wrap_clock_gettime(clockid_t, struct timespec *);
 bool __wrap_weir__futex_wait(_Atomic uint32_t *, uint32_t, int64_t);
 void __wrap_weir__futex_wake(_Atomic uint32_t *, int);
+void __wrap_weir__futex_wait_shared(_Atomic uint32_t *, uint32_t);
+void __wrap_weir__futex_wake_shared(_Atomic uint32_t *, int);
 
 bool schedule_is_mine(void)
 {
     return self != NULL && schedule.active;
+}
+
+bool schedule_is_mortal(void)
+{
+    return schedule_is_mine() && self->mortal;
 }
 
 static uint64_t next_random(void)
@@ -167,7 +181,7 @@ static void let_time_pass(void)
     schedule.now_ns += 100;
     if (schedule_choose(64) == 0 && (sleeper = random_actor(SLEEPING, true)))
         rouse(sleeper, true);
-    if (schedule_choose(256) == 0 && (sleeper = random_actor(SLEEPING, false)))
+    if (!schedule.told_only && schedule_choose(256) == 0 && (sleeper = random_actor(SLEEPING, false)))
         rouse(sleeper, false);
 }
 
@@ -202,10 +216,12 @@ static void switch_over(void)
     if (++schedule.steps > STEPS_MOST)
         schedule_failed("it does not come to an end", __FILE__, __LINE__);
     struct actor *next = choose();
-    if (next == own)
-        return;
-    give_baton(next);
-    take_baton(own);
+    if (next != own) {
+        give_baton(next);
+        take_baton(own);
+    }
+    if (own->mortal && (own->killed || (own->fuse && --own->fuse == 0)))
+        longjmp(*own->mortal, 1);
 }
 
 void weir__step(void)
@@ -251,6 +267,38 @@ void __wrap_weir__futex_wake(_Atomic uint32_t *word, int count)
         rouse(actor, false);
         count--;
     }
+}
+
+/* Words in memory that is shared with other processes, where they are played by threads. */
+void __wrap_weir__futex_wait_shared(_Atomic uint32_t *word, uint32_t expected)
+{
+    if (schedule_is_mine())
+        __wrap_weir__futex_wait(word, expected, WEIR_FOREVER);
+    else
+        __real_weir__futex_wait_shared(word, expected);
+}
+
+void __wrap_weir__futex_wake_shared(_Atomic uint32_t *word, int count)
+{
+    if (schedule_is_mine())
+        __wrap_weir__futex_wake(word, count);
+    else
+        __real_weir__futex_wake_shared(word, count);
+}
+
+int64_t schedule_now_ns(void)
+{
+    return schedule.now_ns;
+}
+
+void schedule_sleep(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns)
+{
+    __wrap_weir__futex_wait(word, expected, deadline_ns);
+}
+
+void schedule_wake(_Atomic uint32_t *word)
+{
+    __wrap_weir__futex_wake(word, ACTORS);
 }
 
 /* Between the look at a future and the call into its executor, which may be gone by then. */
@@ -377,6 +425,37 @@ void actor_join(pthread_t actor)
     pthread_join(actor, NULL);
 }
 
+void actor_run_mortal(void (*fn)(void *), void *data)
+{
+    jmp_buf end;
+    if (setjmp(end) == 0) {
+        self->mortal = &end;
+        fn(data);
+    }
+    self->mortal = NULL;
+}
+
+void actor_kill(pthread_t thread)
+{
+    struct actor *actor = actor_of(thread);
+    if (!actor->mortal)
+        return;
+    actor->killed = true;
+    if (actor->state == SLEEPING)
+        rouse(actor, false);
+    weir__step();
+}
+
+void actor_light_fuse(unsigned steps)
+{
+    self->fuse = steps;
+}
+
+void actor_exit(void)
+{
+    longjmp(*self->mortal, 1);
+}
+
 void schedule_prepare(void)
 {
     schedule.switch_one_in = 16;
@@ -392,6 +471,11 @@ void schedule_race(void)
         schedule.change_at[i] = 1 + next_random() % schedule.length;
 }
 
+void schedule_wake_told_only(void)
+{
+    schedule.told_only = true;
+}
+
 /* length: the steps among which priorities change. */
 static void begin(uint64_t seed, uint64_t length)
 {
@@ -399,6 +483,7 @@ static void begin(uint64_t seed, uint64_t length)
     schedule.random = seed;
     schedule.length = length;
     schedule.count = 0;
+    schedule.told_only = false;
     schedule.now_ns = 1000 * WEIR_SECOND;
     schedule.lowest = UINT32_MAX;
     self = new_actor();

@@ -24,6 +24,7 @@
 #define WEIR_TESTS_SUPPORT_SCHEDULER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,10 +40,31 @@ void run_schedules(void (*scenario)(void));
 pthread_t actor_start(void (*fn)(void *), void *data);
 void actor_join(pthread_t actor);
 
+/* Run fn, which may be killed at any of its steps, and may itself call actor_exit(): it goes no further
+ * then, and nothing is unwound. What it allocates, as the memory of a process, goes with the schedule
+ * and is no leak. */
+void actor_run_mortal(void (*fn)(void *), void *data);
+/* It dies at the step at which it is. */
+void actor_kill(pthread_t actor);
+/* The calling one dies after so many steps of its own. */
+void actor_light_fuse(unsigned steps);
+void actor_exit(void) __attribute__((noreturn));
+
 /* What follows is to bring the scenario to its beginning: it runs as it comes. */
 void schedule_prepare(void);
 /* It has begun: from here on the strategy decides. (Without either, from the first step.) */
 void schedule_race(void);
+
+/* The time in a schedule. */
+int64_t schedule_now_ns(void);
+/* Sleep until somebody wakes those who sleep on the word, or it is this late; if it is not what was
+ * expected, not at all. */
+void schedule_sleep(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
+void schedule_wake(_Atomic uint32_t *word);
+
+/* From here on, sleepers do not now and then wake up of themselves, as they otherwise do: for what would
+ * be made good by that. */
+void schedule_wake_told_only(void);
 
 /* In the scenario, a number below n, by the seed. */
 unsigned schedule_choose(unsigned n);
@@ -62,5 +84,7 @@ void schedule_memory_end(void);
 void schedule_memory_refuse(bool refuse);
 /* Whether the calling thread is part of a running schedule. */
 bool schedule_is_mine(void);
+/* Whether it is in actor_run_mortal(). */
+bool schedule_is_mortal(void);
 
 #endif

@@ -10,6 +10,7 @@ weir_add_test(unit/sync/queue.c LIBRARIES CK::headers)
 weir_add_test(unit/sync/queue_shared.c)
 weir_add_test(unit/sync/thread.c)
 
+weir_add_test(unit/future/dispatch.c WRAP weir__bell_ring weir__bell_silence)
 weir_add_test(unit/future/gather.c)
 weir_add_test(unit/future/observe.c)
 weir_add_test(unit/future/promise.c WRAP weir_future_ref weir_future_unref weir__park)
@@ -23,6 +24,8 @@ weir_add_test(unit/policy/policy.c)
 
 weir_add_test(unit/executor/errors.c)
 weir_add_test(unit/executor/shutdown.c)
+
+weir_add_test(unit/process/shared_vector.c)
 
 weir_add_test(unit/executor/cpus.c WRAP fopen sched_getaffinity)
 weir_add_test(unit/thread/sizing.c)

@@ -1,4 +1,6 @@
 /* The kinds of executors and the policies that digest can be told to use. */
+#include <limits.h>
+
 #include "digest/options.h"
 
 /* Most paths fit, and so submitting a file allocates nothing. */
@@ -24,9 +26,23 @@ static weir_status create_thread(weir_executor **out, const struct settings *set
     });
 }
 
+/* A path that is longer than the system takes is refused here, and then by the system. */
+static weir_status create_process(weir_executor **out, const struct settings *settings)
+{
+    return weir_process_executor_create(out, &(weir_process_options){
+        .name = "digest",
+        .workers = settings->workers,
+        .limit = settings->limit,
+        .policy = settings->policy,
+        .arg_bytes = PATH_BYTES_INLINE,
+        .payload_bytes = PATH_MAX,
+    });
+}
+
 const struct executor_kind executor_kinds[] = {
     {"inline", "one file after the other, in the thread that submits it", create_inline},
     {"thread", "on a pool of threads", create_thread},
+    {"process", "in processes; the death of one costs the file it was reading", create_process},
     {NULL, NULL, NULL},
 };
 

@@ -124,7 +124,7 @@ static void slab_cache_gives_back_what_becomes_too_many(void **state)
 {
     (void)state;
     struct weir__slab *slab = fixture_slab();
-    struct weir__slab_cache taker = { 0, 0 }, giver = { 0, 0 };
+    struct weir__slab_cache taker = { NULL, 0 }, giver = { NULL, 0 };
     /* One thread takes, another one gives: nothing piles up at either. */
     for (int i = 0; i < 1000; i++) {
         weir__slab_give(slab, &giver, weir__slab_take(slab, &taker));
@@ -205,7 +205,7 @@ static void give_mine(struct traffic *traffic, struct weir__slab_cache *cache,
 static void take_and_give(void *shared, size_t index)
 {
     struct traffic *traffic = shared;
-    struct weir__slab_cache own = { 0, 0 };
+    struct weir__slab_cache own = { NULL, 0 };
     struct weir_future *slot[MOST];
     size_t count = 0;
     unsigned random = (unsigned)index + 1;

@@ -47,6 +47,24 @@ static void submitters_without_backlog(void)
     two_submitters(1, WEIR_ZERO);
 }
 
+/* Submitters that, after the first few places have come free, nap before they have themselves called:
+ * with more than one place of backlog there is something to nap for. */
+static void submitters_that_nap(void)
+{
+    static unsigned first[] = { 0, 3, 6, 9 };
+    pthread_t actor[4];
+    create_pool(&(weir_thread_options){
+        .workers = 1, .limit = 2, .policy = weir_block(WEIR_FOREVER) });
+    for (unsigned i = 0; i < 4; i++)
+        actor[i] = actor_start(submit_three, &first[i]);
+    for (unsigned i = 0; i < 4; i++)
+        actor_join(actor[i]);
+    schedule_check(ran.count == 12);
+    for (unsigned i = 0; i < 4; i++)
+        check_ran_in_order(first[i], first[i] + 2);
+    finish_pool();
+}
+
 /* Whoever is seen to wait first is let in first. */
 static void waiting_in_order(void)
 {
@@ -164,6 +182,7 @@ SCENARIO(submitters_of_one_worker)
 SCENARIO(waiting_and_last_worker_leaves)
 SCENARIO(submitters_of_two_workers)
 SCENARIO(submitters_without_backlog)
+SCENARIO(submitters_that_nap)
 SCENARIO(waiting_in_order)
 SCENARIO(waiting_and_drain)
 SCENARIO(waiting_with_a_time_and_drain)
@@ -178,6 +197,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(submitters_of_one_worker_is_sound),
         cmocka_unit_test(submitters_of_two_workers_is_sound),
         cmocka_unit_test(submitters_without_backlog_is_sound),
+        cmocka_unit_test(submitters_that_nap_is_sound),
         cmocka_unit_test(waiting_in_order_is_sound),
         cmocka_unit_test(waiting_and_drain_is_sound),
         cmocka_unit_test(waiting_with_a_time_and_drain_is_sound),

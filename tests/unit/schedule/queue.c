@@ -23,6 +23,7 @@ static unsigned items, open;
 static struct hand {
     unsigned item; /* number + 1 */
     uint64_t hint;
+    struct weir__queue_end end;
 } hand[CONSUMERS];
 static bool all_pushed, renewing;
 static unsigned moves; /* that are over */
@@ -178,10 +179,10 @@ static bool in_hand(unsigned i)
 }
 
 /* Empty under the lock: nothing waits but what another consumer has in hand. */
-static bool pop_or_be_sure(uint64_t *hint)
+static bool pop_or_be_sure(unsigned self, uint64_t *hint)
 {
     weir__lock_take(&lock);
-    bool found = weir__queue_pop(queue, hint);
+    bool found = weir__queue_pop(queue, &hand[self].end, hint);
     for (unsigned i = 0; i < items && !found; i++)
         schedule_check(!pending_now(i) || in_hand(i));
     return found;
@@ -201,7 +202,8 @@ static void check_turn(unsigned number)
 static unsigned take_in_hand(unsigned self, uint64_t hint)
 {
     unsigned i = item_of(hint);
-    hand[self] = (struct hand){ i + 1, hint };
+    hand[self].item = i + 1;
+    hand[self].hint = hint;
     item[i].popped |= weir__generation(word_now(i)) == weir__generation(hint);
     return i;
 }
@@ -213,10 +215,10 @@ static int next_item(unsigned self)
     uint64_t hint;
     unsigned before = moves;
     list_waiting(waiting);
-    if (weir__queue_pop(queue, &hint))
+    if (weir__queue_pop(queue, &hand[self].end, &hint))
         return (int)take_in_hand(self, hint);
     check_empty(waiting, before);
-    int next = pop_or_be_sure(&hint) ? (int)take_in_hand(self, hint) : -1;
+    int next = pop_or_be_sure(self, &hint) ? (int)take_in_hand(self, hint) : -1;
     weir__lock_release(&lock);
     return next;
 }

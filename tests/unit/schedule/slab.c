@@ -19,6 +19,7 @@ static weir_future *note_taken(weir_future *slot)
 {
     schedule_check(slot->index < CHUNK + SECOND);
     schedule_check(place[slot->index] == FREE);
+    schedule_check(atomic_load(&slot->lock.word) == 0);
     place[slot->index] = TAKEN;
     return slot;
 }
@@ -30,16 +31,17 @@ static void give(weir_future *slot, struct weir__slab_cache *cache)
     weir__slab_give(slab, cache, slot);
 }
 
-/* A cache has as many slots as it says, and none of them is in a hand. */
+/* A cache has a chain of slots of which none is in a hand, at least as many as were given. */
 static void check_cache(const struct weir__slab_cache *cache)
 {
-    uint32_t next = cache->first;
-    schedule_check((cache->count == 0) == (next == 0));
-    for (uint32_t i = 0; i < cache->count; i++) {
-        schedule_check(next > 0 && next <= CHUNK + SECOND);
+    unsigned length = 0;
+    uint32_t next = cache->first ? cache->first->index + 1 : 0;
+    for (; next; length++) {
+        schedule_check(length < CHUNK && next <= CHUNK + SECOND);
         schedule_check(place[next - 1] == FREE);
         next = (uint32_t)atomic_load(&weir__slab_at(slab, next - 1)->link);
     }
+    schedule_check(cache->count <= length);
 }
 
 /* A slab whose first chunk is out, but for some. */
@@ -92,7 +94,7 @@ static void finish(unsigned left)
 
 static void take_and_give(void *data)
 {
-    struct weir__slab_cache own = { 0, 0 }, *cache = *(unsigned *)data ? &own : NULL;
+    struct weir__slab_cache own = { NULL, 0 }, *cache = *(unsigned *)data ? &own : NULL;
     weir_future *hand[HAND];
     unsigned held = 0;
     for (unsigned i = 0; i < TURNS; i++) {
@@ -139,7 +141,7 @@ static void slab_emptied_under_takers(void)
 
 static void take_and_keep(void *data)
 {
-    struct weir__slab_cache own = { 0, 0 };
+    struct weir__slab_cache own = { NULL, 0 };
     weir_future *slot = note_taken(weir__slab_take(slab, *(unsigned *)data ? &own : NULL));
     check_cache(&own);
     weir__slab_flush(slab, &own);

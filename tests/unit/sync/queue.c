@@ -52,11 +52,13 @@ static bool claim(uint64_t hint)
     return true;
 }
 
+static struct weir__queue_end end; /* of the one consumer there is */
+
 /* The next hint that is good, or -1. */
 static int pop_valid(struct weir__queue *queue)
 {
     uint64_t hint;
-    while (weir__queue_pop(queue, &hint))
+    while (weir__queue_pop(queue, &end, &hint))
         if (claim(hint))
             return (int)(uint32_t)hint;
     return -1;
@@ -72,6 +74,7 @@ static void push(struct weir__queue *queue, uint32_t index)
 static struct weir__queue *new_queue(size_t room)
 {
     memset(slot, 0, sizeof slot);
+    end = (struct weir__queue_end){ 0 };
     struct weir__queue *queue =
         weir__queue_create(room, (struct weir__queue_truth){ renew, is_valid, slot });
     assert_non_null(queue);
@@ -84,7 +87,7 @@ static void queue_empty_gives_nothing(void **state)
     uint64_t hint = 7;
     struct weir__queue *queue = new_queue(ROOM);
     assert_true(weir__queue_seems_empty(queue));
-    assert_false(weir__queue_pop(queue, &hint));
+    assert_false(weir__queue_pop(queue, &end, &hint));
     assert_false(weir__queue_oldest_locked(queue, &hint));
     assert_int_equal(hint, 7);
     push(queue, 0);
@@ -189,7 +192,7 @@ static void queue_hint_in_hand_stays_good_through_a_move(void **state)
     const uint32_t valid[] = { 0, 3 };
     uint64_t in_hand = UINT64_MAX;
     struct weir__queue *queue = full_queue(valid, 2);
-    assert_true(weir__queue_pop(queue, &in_hand));
+    assert_true(weir__queue_pop(queue, &end, &in_hand));
     push(queue, 20);
     push(queue, 21);
     assert_int_equal(slot[3].generation, 2); /* it has moved */

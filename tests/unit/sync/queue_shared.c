@@ -56,10 +56,11 @@ struct run {
 static void consume(struct run *run)
 {
     uint32_t last = 0;
+    struct weir__queue_end end = { 0 };
     int64_t end_ns = now_ns() + WATCHDOG_NS;
     while (atomic_load(&run->done) < run->pushes && now_ns() < end_ns) {
         uint64_t hint;
-        if (!weir__queue_pop(run->queue, &hint)) {
+        if (!weir__queue_pop(run->queue, &end, &hint)) {
             sched_yield();
             continue;
         }
