@@ -149,6 +149,7 @@ static bool dequeue(struct ring *ring, struct weir__queue_end *end, uint64_t *hi
     do {
         if (end->ring != ring || end->tail - head - 1 >= mask) {
             end->ring = ring;
+            ck_pr_fence_load(); /* the tail after the head: it must not be an older one */
             end->tail = ck_pr_load_uint(&ring->ck.p_tail);
             if (end->tail == head)
                 return false;
