@@ -427,12 +427,15 @@ void actor_join(pthread_t actor)
 
 void actor_run_mortal(void (*fn)(void *), void *data)
 {
+    struct actor *me = self;
     jmp_buf end;
+    if (!me)
+        schedule_failed("only an actor is mortal", __FILE__, __LINE__);
     if (setjmp(end) == 0) {
-        self->mortal = &end;
+        me->mortal = &end;
         fn(data);
     }
-    self->mortal = NULL;
+    me->mortal = NULL;
 }
 
 void actor_kill(pthread_t thread)
