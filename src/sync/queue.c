@@ -19,6 +19,14 @@
  * most, in which they sleep and its core is its own. Consumers take no lock: spmc dequeue is
  * lock-free, and a consumer that is preempted holds up nobody.
  *
+ * Two lines that are not read. The producer's counter and the consumers' are on lines of their own, and
+ * each of ck_ring's operations reads both, so that both lines go back and forth between the cores with
+ * every task. Here either end remembers what it last saw of the other, which can only have grown: the
+ * producer knows of so many free entries, a consumer of so many full ones, and they look again when that
+ * is used up. The rest is what ck_ring_enqueue_spmc() and ck_ring_dequeue_spmc() do, with the same
+ * primitives. What a consumer remembers is a 32-bit counter: one that has been away for so long that
+ * the counters may have gone round forgets it (thread/worker.c).
+ *
  * Clearing out. A ring of 2^k holds 2^k - 1 hints, at most half of them valid, by the choice of k.
  * When it is full, most are stale, and push moves the valid ones to a second ring, which becomes
  * the current one. At least half a ring of pushes lies between two such moves, so it costs O(1) a
