@@ -37,6 +37,28 @@ bool weir__places_looks_full(weir_executor *executor)
     return (int64_t)(tally.accepted - tally.released - gone) >= (int64_t)there_are;
 }
 
+/* How long the oldest in the backlog has waited. */
+static uint64_t oldest_wait_ns(weir_executor *executor)
+{
+    weir__lock_take(&executor->lock);
+    int64_t since_ns = executor->places->ops->oldest_since_ns_locked(executor);
+    weir__lock_release(&executor->lock);
+    return since_ns ? (uint64_t)(weir__now_ns() - since_ns) : 0;
+}
+
+void weir__places_describe(weir_executor *executor, weir_admission *admission)
+{
+    weir_stats stats;
+    weir__snapshot(&executor->counters, executor->ops->tally, executor, &stats);
+    admission->backlog = (size_t)stats.backlog;
+    admission->workers = (size_t)stats.workers;
+    admission->running = (size_t)stats.running;
+    admission->idle = (size_t)stats.idle;
+    admission->full = stats.backlog >= executor->limit && stats.idle == 0;
+    admission->mean_run_ns = stats.completed ? stats.run_ns / stats.completed : 0;
+    admission->oldest_wait_ns = stats.backlog ? oldest_wait_ns(executor) : 0;
+}
+
 /* Take a slot and queue the request in it. Requires: lock, a place. */
 static weir_status accept_locked(weir_executor *executor, struct weir__request *request,
                                  int64_t now_ns, struct weir_future **out,
@@ -70,8 +92,9 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
                                struct weir_future **out)
 {
     struct weir__places *places = executor->places;
-    /* relaxed: a closed executor says so under the lock */
-    if (!request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN &&
+    /* Of a policy that only rejects, submit has looked already. relaxed: a closed executor says so under
+     * the lock */
+    if (!executor->rejects && !request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN &&
         weir__places_looks_full(executor))
         return WEIR_EREJECTED;
     int64_t now_ns = weir__now_ns();

@@ -27,6 +27,8 @@ struct weir__places_ops {
                            struct weir__wakes *);
     /* Take out the oldest task that is pending, CLAIMED now; NULL: none. */
     struct weir_future *(*claim_oldest_locked)(weir_executor *);
+    /* When the oldest in the backlog was accepted; 0: there is none. A gauge. */
+    int64_t (*oldest_since_ns_locked)(weir_executor *);
 };
 
 struct weir__blocked;
@@ -94,6 +96,7 @@ void weir__places_tally(const weir_executor *, struct weir__tally *);
 
 /* admit.c: operations of weir__executor_ops for executors with places. */
 bool weir__places_looks_full(weir_executor *);
+void weir__places_describe(weir_executor *, weir_admission *);
 weir_status weir__places_admit(weir_executor *, struct weir__request *, struct weir_future **);
 weir_status weir__places_admit_displacing(weir_executor *, struct weir__request *,
                                           struct weir_future **);

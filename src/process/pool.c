@@ -31,32 +31,6 @@ static void tally(const void *owner, struct weir__tally *out)
         weir__tally_add(out, &pool->post[i].counters);
 }
 
-static uint64_t oldest_wait_ns(struct weir__process_pool *pool)
-{
-    int64_t since_ns = 0;
-    weir__lock_take(&pool->base.lock);
-    for (uint32_t i = pool->oldest; i && !since_ns; i = pool->record[i - 1].next)
-        /* acquire: the word alone */
-        if (weir__word_state(weir__load_acquire(
-                &weir__segment_slot(&pool->plan.segment, i - 1)->word)) == WEIR__SLOT_QUEUED)
-            since_ns = weir__load_relaxed(&pool->record[i - 1].future->submit_ns); /* lock held */
-    weir__lock_release(&pool->base.lock);
-    return since_ns ? (uint64_t)(weir__now_ns() - since_ns) : 0;
-}
-
-static void describe(weir_executor *executor, weir_admission *admission)
-{
-    weir_stats stats;
-    weir__snapshot(&executor->counters, tally, executor, &stats);
-    admission->backlog = (size_t)stats.backlog;
-    admission->workers = (size_t)stats.workers;
-    admission->running = (size_t)stats.running;
-    admission->idle = (size_t)stats.idle;
-    admission->full = stats.backlog >= executor->limit && stats.idle == 0;
-    admission->mean_run_ns = stats.completed ? stats.run_ns / stats.completed : 0;
-    admission->oldest_wait_ns = stats.backlog ? oldest_wait_ns(weir__process_pool_of(executor)) : 0;
-}
-
 static size_t worker_stats(const weir_executor *executor, weir_worker_stats *out, size_t n)
 {
     struct weir__process_pool *pool =
@@ -190,7 +164,7 @@ static const struct weir__executor_ops process_ops = {
     .admit = weir__places_admit,
     .admit_waiting = weir__places_admit_waiting,
     .admit_displacing = weir__places_admit_displacing,
-    .describe = describe,
+    .describe = weir__places_describe,
     .withdraw = weir__process_withdraw,
     .run_here = weir__process_run_here,
     .close_locked = close_locked,

@@ -237,9 +237,20 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
     weir__idle_wake_one(segment);
 }
 
+static int64_t oldest_since_ns_locked(weir_executor *executor)
+{
+    struct weir__process_pool *pool = weir__process_pool_of(executor);
+    for (uint32_t i = pool->oldest; i; i = pool->record[i - 1].next)
+        /* acquire: the word alone */
+        if (weir__word_state(weir__load_acquire(&slot_of(pool, i - 1)->word)) == WEIR__SLOT_QUEUED)
+            return weir__load_relaxed(&pool->record[i - 1].future->submit_ns); /* lock held */
+    return 0;
+}
+
 const struct weir__places_ops weir__process_places_ops = {
     .enqueue_locked = enqueue_locked,
     .claim_oldest_locked = claim_oldest_locked,
+    .oldest_since_ns_locked = oldest_since_ns_locked,
 };
 
 /* The slot of an open task, or UINT32_MAX. Requires: lock. */

@@ -32,31 +32,14 @@ static void tally(const void *owner, struct weir__tally *out)
         weir__tally_add(out, &pool->workers[i]->counters);
 }
 
-/* How long the oldest in the backlog has waited. */
-static uint64_t oldest_wait_ns(struct weir__pool *pool)
+static int64_t oldest_since_ns_locked(weir_executor *executor)
 {
+    struct weir__pool *pool = weir__pool_of(executor);
     uint64_t hint;
-    int64_t since_ns = 0;
-    weir__lock_take(&pool->base.lock);
-    if (weir__queue_oldest_locked(pool->queue, &hint))
-        /* relaxed: it may have been claimed by now, and its slot be in use again: a gauge */
-        since_ns =
-            weir__load_relaxed(&weir__slab_at(pool->base.slab, (uint32_t)hint)->submit_ns);
-    weir__lock_release(&pool->base.lock);
-    return since_ns ? (uint64_t)(weir__now_ns() - since_ns) : 0;
-}
-
-static void describe(weir_executor *executor, weir_admission *admission)
-{
-    weir_stats stats;
-    weir__snapshot(&executor->counters, tally, executor, &stats);
-    admission->backlog = (size_t)stats.backlog;
-    admission->workers = (size_t)stats.workers;
-    admission->running = (size_t)stats.running;
-    admission->idle = (size_t)stats.idle;
-    admission->full = stats.backlog >= executor->limit && stats.idle == 0;
-    admission->mean_run_ns = stats.completed ? stats.run_ns / stats.completed : 0;
-    admission->oldest_wait_ns = stats.backlog ? oldest_wait_ns(weir__pool_of(executor)) : 0;
+    if (!weir__queue_oldest_locked(pool->queue, &hint))
+        return 0;
+    /* relaxed: it may have been claimed by now, and its slot be in use again: a gauge */
+    return weir__load_relaxed(&weir__slab_at(executor->slab, (uint32_t)hint)->submit_ns);
 }
 
 static void enqueue_locked(weir_executor *executor, struct weir_future *future, uint64_t hint,
@@ -87,6 +70,7 @@ static const struct weir__places_ops places_ops = {
     .size_up_locked = weir__pool_size_up_locked,
     .enqueue_locked = enqueue_locked,
     .claim_oldest_locked = claim_oldest_locked,
+    .oldest_since_ns_locked = oldest_since_ns_locked,
 };
 
 static void pool_close_locked(weir_executor *executor, struct weir__wakes *wakes)
@@ -157,7 +141,7 @@ static const struct weir__executor_ops pool_ops = {
     .admit = weir__places_admit,
     .admit_waiting = weir__places_admit_waiting,
     .admit_displacing = weir__places_admit_displacing,
-    .describe = describe,
+    .describe = weir__places_describe,
     .withdraw = weir__places_withdraw,
     .run_here = weir__worker_run_here,
     .close_locked = pool_close_locked,
