@@ -184,6 +184,7 @@ static void wait_for_promise(weir_future *future, void *data)
 static void callback_waits_for_a_promise_that_follows_later(void **state)
 {
     (void)state;
+    struct gate *gate = gate_create();
     for (int round = 0; round < (int)ROUNDS(100); round++) {
         weir_executor *executor = create((weir_process_options){ .workers = 1 });
         struct later later = { .executor = executor, .status = -1 };
@@ -192,8 +193,10 @@ static void callback_waits_for_a_promise_that_follows_later(void **state)
         assert_status(weir_promise_pool_create(&pool), WEIR_OK);
         assert_status(weir_promise_create(pool, NULL, &promise, &later.promised), WEIR_OK);
         assert_status(weir_promise_hold(promise), WEIR_OK);
-        weir_future *first = submit(executor, (weir_submission){ .fn = noop_task });
+        /* It ends after its callback is there: else that would run here, and nobody would follow. */
+        weir_future *first = submit(executor, (weir_submission){ .fn = gate_task, .arg = gate });
         assert_status(weir_future_on_done(first, wait_for_promise, &later), WEIR_OK);
+        gate_let(gate, 1);
         weir_future *second = submit(executor, (weir_submission){ .fn = noop_task });
         assert_status(weir_promise_follow(promise, second), WEIR_OK);
         weir_promise_destroy(promise);
@@ -205,6 +208,7 @@ static void callback_waits_for_a_promise_that_follows_later(void **state)
         weir_promise_pool_destroy(pool);
         weir_executor_destroy(executor);
     }
+    gate_destroy(gate);
 }
 
 static weir_status pid_task(weir_task *task, void *arg)
