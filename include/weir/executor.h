@@ -35,6 +35,10 @@ typedef struct weir_executor weir_executor;
 #define WEIR_WORKERS_MAX ((size_t)4096)
 /** Inline argument and result size if none is given, in bytes. */
 #define WEIR_INLINE_DEFAULT ((size_t)48)
+/** How long is looked before sleeping, at the most, if nothing is said: see spin_ns of the options. */
+#define WEIR_SPIN_DEFAULT (200 * WEIR_MICROSECOND)
+/** As spin_ns: whoever waits sleeps at once. */
+#define WEIR_NO_SPIN INT64_C(-1)
 /** The largest inline argument and result size, in bytes. */
 #define WEIR_INLINE_MAX ((size_t)4096)
 

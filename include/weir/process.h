@@ -91,6 +91,7 @@ typedef struct weir_process_options {
     int64_t deaths_within_ns; /**< ... in that time, without one task that ended by itself, break the
                                    executor; 0: 10 s */
     bool dispatch; /**< done-callbacks run in weir_executor_dispatch(), see there */
+    int64_t spin_ns; /**< as for the thread executor; also for the thread that ends tasks */
 } weir_process_options;
 
 /** Create a process executor and start its workers.

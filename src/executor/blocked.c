@@ -19,8 +19,10 @@
  * one place each time. So whoever becomes the first in the list first sleeps for about as long as it
  * takes to free half of the backlog, by the pace at which places came free lately, and for NAP_MOST_NS
  * at the most; then it looks for itself, and only if there is no place does the list call. While it
- * naps, places are for whoever is awake, as above. Where that would be so short that the system cannot
- * sleep for it, or the pace so slow that nothing is gained, there is no nap.
+ * naps, places are for whoever is awake, as above. It is kept waiting for half as long as its task will
+ * be in the backlog, at the most; and if the pace goes up meanwhile, so that a worker finds nothing to
+ * do, that worker ends the nap. Where a nap would be so short that the system cannot sleep for it, or
+ * the pace so slow that nothing is gained, there is none.
  *
  * Under the lock, a waiter is in the list, or settled: never both, never neither. Who settles it
  * owes it one token; a waiter whose time runs out looks under the lock which of the two it is, and
@@ -33,7 +35,7 @@
 #include "future/future_impl.h"
 #include "sync/parker.h"
 
-#define NAP_MOST_NS (200 * WEIR_MICROSECOND)
+#define NAP_MOST_NS (2 * WEIR_MILLISECOND)
 #ifdef WEIR_STEP_HOOK
 #define NAP_LEAST_NS INT64_C(0) /* schedules stand still: any pace is fast */
 #else
@@ -69,7 +71,7 @@ static void remove_locked(struct weir__places *places, struct weir__blocked *blo
     *(blocked->previous ? &blocked->previous->next : &places->first_blocked) = blocked->next;
     *(blocked->next ? &blocked->next->previous : &places->last_blocked) = blocked->previous;
     if (!blocked->previous)
-        places->napping = false; /* it was the first */
+        weir__store_relaxed(&places->napping, false); /* it was the first; lock held */
     weir__sub_relaxed(&places->blocked, (size_t)1); /* a gauge */
 }
 
@@ -110,6 +112,15 @@ void weir__places_grant_locked(weir_executor *executor, struct weir__wakes *wake
     settle_locked(places, blocked, WEIR_OK, wakes);
     places->passing = true;
     call_locked(places);
+}
+
+void weir__places_ran_dry_locked(weir_executor *executor, struct weir__wakes *wakes)
+{
+    struct weir__places *places = executor->places;
+    if (WEIR__LIKELY(!weir__load_relaxed(&places->napping))) /* lock held */
+        return;
+    weir__store_relaxed(&places->napping, false); /* likewise */
+    weir__places_grant_locked(executor, wakes);
 }
 
 /* This submitter was given a place, and is awake. */
@@ -158,7 +169,7 @@ static bool nap(weir_executor *executor, struct weir__blocked *blocked, int64_t 
         return true;
     weir__lock_take(&executor->lock);
     if (!blocked->settled) {
-        executor->places->napping = false;
+        weir__store_relaxed(&executor->places->napping, false); /* lock held */
         weir__places_grant_locked(executor, &wakes);
     }
     weir__lock_release(&executor->lock);
@@ -211,7 +222,7 @@ weir_status weir__places_admit_waiting(weir_executor *executor, struct weir__req
         if (places->first_blocked == &blocked && !places->passing)
             nap_ns = nap_ns_locked(executor);
         if (nap_ns) {
-            places->napping = true;
+            weir__store_relaxed(&places->napping, true); /* lock held */
             call_locked(places);
         }
     }

@@ -12,6 +12,12 @@
 #include "policy/policy_impl.h"
 #include "sync/futex.h"
 
+#ifdef WEIR_STEP_HOOK
+#define WEIR__SPIN_DEFAULT INT64_C(0) /* schedules are not to depend on a clock */
+#else
+#define WEIR__SPIN_DEFAULT WEIR_SPIN_DEFAULT
+#endif
+
 static bool host_withdraw(void *owner, struct weir_future *future)
 {
     weir_executor *executor = owner;
@@ -107,6 +113,12 @@ weir_status weir__executor_init(weir_executor *executor, const struct weir__exec
     executor->arg_bytes = inline_bytes(arg_bytes);
     strncpy(executor->name, name ? name : "weir", sizeof executor->name - 1);
     return init_slab(executor, inline_bytes(result_bytes), dispatch);
+}
+
+void weir__executor_set_spin(weir_executor *executor, int64_t option)
+{
+    executor->spin_ns = option == 0 ? WEIR__SPIN_DEFAULT : option == WEIR_NO_SPIN ? 0 : option;
+    weir__slab_set_spin(executor->slab, executor->spin_ns);
 }
 
 /* Whatever waits to be dispatched runs here, and nothing waits any more. */

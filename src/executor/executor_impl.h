@@ -98,6 +98,7 @@ struct weir_executor {
     weir_policy policy;                   /* immutable */
     size_t limit;                         /* immutable; of the backlog */
     size_t arg_bytes;                     /* immutable; inline */
+    int64_t spin_ns;                      /* immutable; how long to look before sleeping */
     bool asks_always, asks_at_limit;      /* immutable; the policy has functions */
     bool rejects;                         /* immutable; at the limit it rejects, and asks nobody */
     char name[WEIR__NAME_BYTES];          /* immutable */
@@ -116,6 +117,8 @@ struct weir_executor {
 weir_status weir__executor_init(weir_executor *, const struct weir__executor_ops *,
                                 const char *name, const weir_policy *, size_t limit,
                                 size_t arg_bytes, size_t result_bytes, bool dispatch);
+/* Take over an option spin_ns that is in range. */
+void weir__executor_set_spin(weir_executor *, int64_t option);
 /* Close the dispatch, if it is not closed yet, and let go of the slab. Requires: nothing of the executor is in use. */
 void weir__executor_fini(weir_executor *);
 

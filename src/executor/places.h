@@ -46,7 +46,7 @@ struct weir__places {
     struct weir__slab_cache cache; /* slots at hand for submissions */
     struct weir__blocked *first_blocked, *last_blocked;
     bool passing;                  /* a submitter that was given a place is waking up */
-    bool napping;                  /* the first that waits is going to look for itself */
+    _Atomic bool napping;          /* atomic, relaxed; the first that waits will look for itself */
     uint64_t pace_freed;           /* freed_seen, when somebody last came to wait */
     int64_t pace_ns;               /* and when that was */
     _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
@@ -83,7 +83,8 @@ bool weir__places_to_spare_locked(weir_executor *);
 /* Whether newcomers have to go to the end of the list, free places or not. Requires: lock. */
 static inline bool weir__places_held_back_locked(const struct weir__places *places)
 {
-    return places->first_blocked && !places->passing && !places->napping;
+    return places->first_blocked && !places->passing &&
+           !weir__load_relaxed(&places->napping); /* lock held */
 }
 
 /* A place was given back, by an addition to one of the counters [A1]: pass it on. */
@@ -119,6 +120,9 @@ weir_status weir__places_admit_waiting(weir_executor *, struct weir__request *, 
 /* Give a free place, if there is one, to the first submitter that waits; it will see to the next.
  * Requires: lock. */
 void weir__places_grant_locked(weir_executor *, struct weir__wakes *);
+/* A worker has nothing to do: if the first submitter that waits means to look for itself some time, now
+ * is the time. Requires: lock. */
+void weir__places_ran_dry_locked(weir_executor *, struct weir__wakes *);
 /* Send all submitters that wait away with this status. Requires: lock. */
 void weir__places_turn_away_locked(weir_executor *, weir_status, struct weir__wakes *);
 

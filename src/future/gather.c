@@ -80,6 +80,7 @@ void weir__gather_init(struct weir__gather *gather, struct weir__member *members
             member->registered = weir__future_observe(member->future, &member->observer);
         if (member->registered) {
             gather->has_promises |= weir__slab_host(member->future->slab)->moves;
+            gather->spin = weir__slab_spin(member->future->slab);
             continue;
         }
         weir__lock_take(&gather->lock);
@@ -154,6 +155,12 @@ static bool end_sleep(struct weir__gather *gather, bool has_token)
     return told;
 }
 
+static bool sleep_until(struct weir__gather *gather, int64_t deadline_ns)
+{
+    return gather->spin ? weir__park_warm(&gather->parker, deadline_ns, gather->spin)
+                        : weir__park(&gather->parker, deadline_ns);
+}
+
 bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on_failure,
                        int64_t deadline_ns)
 {
@@ -161,7 +168,7 @@ bool weir__gather_wait(struct weir__gather *gather, size_t wake_at, bool wake_on
      * token; one that moved before is seen by help_promises(). */
     while (!begin_sleep(gather, wake_at, wake_on_failure)) {
         bool can_wait = help_promises(gather);
-        bool woken = can_wait && weir__park(&gather->parker, deadline_ns);
+        bool woken = can_wait && sleep_until(gather, deadline_ns);
         if (!end_sleep(gather, woken))
             return false;
     }

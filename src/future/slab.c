@@ -34,6 +34,7 @@
 #include "base/compiler.h"
 #include "future/dispatch.h"
 #include "future/future_impl.h"
+#include "sync/spin.h"
 
 enum { BATCH = 32, CHUNKS = 25 };
 #define FIRST_CHUNK UINT32_C(64) /* 64 * (2^25 - 1): 2^31 slots */
@@ -47,6 +48,7 @@ struct weir__slab {
     struct weir__dispatch *dispatch;      /* immutable once slots are out; may be NULL; owned */
     size_t arg_bytes, result_bytes;       /* immutable */
     size_t stride;                        /* immutable; bytes from slot to slot */
+    struct weir__spin spin;               /* shared by all who wait for one of its futures */
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t free; /* atomic [S1] */
     _Alignas(WEIR__CACHE_LINE) struct weir__lock grow; /* protects total and chunks */
     uint32_t total;                       /* slots that have been laid out */
@@ -282,6 +284,16 @@ void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dis
 struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab)
 {
     return slab->dispatch;
+}
+
+void weir__slab_set_spin(struct weir__slab *slab, int64_t most_ns)
+{
+    slab->spin.most_ns = most_ns;
+}
+
+struct weir__spin *weir__slab_spin(struct weir__slab *slab)
+{
+    return &slab->spin;
 }
 
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab)

@@ -12,6 +12,7 @@
 struct weir_future;
 struct weir__dispatch;
 struct weir__slab;
+struct weir__spin;
 struct weir__future_host;
 
 /* Slots at hand without contention, for one thread or under one lock. All zero: empty. */
@@ -28,6 +29,10 @@ struct weir__slab *weir__slab_create(const struct weir__future_host *host, void 
 /* Callbacks of its futures are to be dispatched from now on: before the first is handed out. The slab
  * owns it, and frees it at its own end. */
 void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dispatch);
+
+/* How long whoever waits for one of its futures may look for its end before sleeping; 0 if not set.
+ * Before the first slot is handed out. */
+void weir__slab_set_spin(struct weir__slab *slab, int64_t most_ns);
 
 /* The owner is gone. The memory goes with the last slot that is out. */
 void weir__slab_close(struct weir__slab *slab);
@@ -50,6 +55,8 @@ void *weir__slab_owner(const struct weir__slab *slab);
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab);
 /* NULL: callbacks run where tasks end. */
 struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab);
+/* Advice for those who wait for its futures. */
+struct weir__spin *weir__slab_spin(struct weir__slab *slab);
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab);
 size_t weir__slab_arg_bytes(const struct weir__slab *slab);
 size_t weir__slab_result_bytes(const struct weir__slab *slab);

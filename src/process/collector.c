@@ -8,8 +8,9 @@
  * A callback may wait for another task of this executor. It does so by collecting (run_here below):
  * what has been taken is in a list that whoever collects goes on with, not on a stack.
  *
- * Going to sleep [X5]: the doorbell is set to 1, then the rings are looked at once more. Everything
- * else that wakes it is level-triggered: the eventfd, the zygote's socket, the timer, pidfds. */
+ * Going to sleep [X5]: after a look around for a while, in which nobody has to ring, the doorbell is
+ * set to 1, then the rings are looked at once more. Everything else that wakes it is level-triggered:
+ * the eventfd, the zygote's socket, the timer, pidfds. */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -109,6 +110,11 @@ static bool any_reports(struct weir__process_pool *pool)
     for (size_t i = 0; i < weir__pool_segment(pool)->workers && !any; i++)
         any = has_reports(pool, i);
     return any && !pool->spoilt; /* only the collector sets spoilt */
+}
+
+static bool sees_reports(void *pool)
+{
+    return any_reports(pool);
 }
 
 /* Take what workers have reported. True: there was something. */
@@ -374,12 +380,30 @@ static void empty_descriptors(struct weir__process_pool *pool)
         weir__process_look(pool);
 }
 
+/* Workers may be without work, while a submitter that waits sleeps on. */
+static void end_nap(struct weir__process_pool *pool)
+{
+    struct weir__wakes wakes = {NULL, NULL};
+    if (WEIR__LIKELY(!weir__load_relaxed(&pool->places.napping))) /* a guess */
+        return;
+    weir__lock_take(&pool->base.lock);
+    /* relaxed: the lock is held */
+    if (weir__places_occupied_locked(&pool->base) < weir__load_relaxed(&pool->places.live))
+        weir__places_ran_dry_locked(&pool->base, &wakes);
+    weir__lock_release(&pool->base.lock);
+    weir__wakes_flush(&wakes);
+}
+
 static void sleep_until(struct weir__process_pool *pool, int64_t deadline_ns)
 {
-    _Atomic uint32_t *doorbell = &weir__segment_commons(weir__pool_segment(pool))->doorbell;
+    struct weir__commons *commons = weir__segment_commons(weir__pool_segment(pool));
+    _Atomic uint32_t *doorbell = &commons->doorbell;
+    if (weir__spin(&pool->spin, deadline_ns, sees_reports, pool))
+        return;
     int64_t rest_ns = deadline_ns - weir__now_ns();
     struct timespec rest = {.tv_sec = 0, .tv_nsec = 0};
-    weir__store_seq_cst(doorbell, 1u); /* seq_cst [X5] */
+    weir__store_relaxed(&commons->rung_ns, (int64_t)0); /* advice */
+    weir__store_seq_cst(doorbell, 1u);                  /* seq_cst [X5] */
     if (rest_ns > 0 && !any_reports(pool))
         rest = (struct timespec){.tv_sec = rest_ns / WEIR_SECOND, .tv_nsec = rest_ns % WEIR_SECOND};
     fill_poll(pool);
@@ -390,6 +414,9 @@ static void sleep_until(struct weir__process_pool *pool, int64_t deadline_ns)
     weir__store_relaxed(doorbell, 0u); /* nothing depends on it: an extra ring is only an extra ring */
     if (ready <= 0)
         return;
+    int64_t rung_ns = weir__load_relaxed(&commons->rung_ns); /* whatever it says does no harm */
+    if (rung_ns > 0)
+        weir__spin_learn(&pool->spin, weir__now_ns() - rung_ns);
     if (robbed(pool, count) && !pool->spoilt)
         weir__process_break(pool, true);
     empty_descriptors(pool);
@@ -431,8 +458,10 @@ static void round_of(struct weir__process_pool *pool, int steps)
     if (!pool->leaving && may_leave(pool))
         tell_to_leave(pool);
     bool over = pool->leaving && !pool->manned; /* nobody is left who could wake us */
-    if (!more && !pool->first_taken && !over)
-        sleep_until(pool, next_ns);
+    if (more || pool->first_taken || over)
+        return;
+    end_nap(pool);
+    sleep_until(pool, next_ns);
 }
 
 /* Somebody else may end the future that the collector waits for: a canceller. */

@@ -22,6 +22,7 @@ struct weir__plan {
     weir_worker_fini_fn *worker_fini;
     void *fini_data;
     size_t tasks_per_worker; /* 0: no limit */
+    int64_t spin_ns;         /* how long an idle worker looks for a task before it sleeps */
     int keep_fds[WEIR__KEEP_FDS_MAX];
     size_t keep_fds_count;
 };

@@ -210,7 +210,7 @@ static weir_status resolve(weir_process_options *options)
     if (options->deaths_max == 0)
         options->deaths_max = DEATHS_LEAST + 2 * options->workers;
     if (options->workers > WEIR_PROCESS_WORKERS_MAX || options->deaths_max > (size_t)1 << 20 ||
-        options->kill_grace_ns < 0 || options->deaths_within_ns < 0 ||
+        options->kill_grace_ns < 0 || options->spin_ns < WEIR_NO_SPIN || options->deaths_within_ns < 0 ||
         (unsigned)options->start > WEIR_START_FORK ||
         options->keep_fds_count > WEIR__KEEP_FDS_MAX ||
         (options->keep_fds_count && !options->keep_fds) ||
@@ -233,6 +233,7 @@ static void plan_init(struct weir__process_pool *pool, const weir_process_option
     plan->worker_fini = options->worker_fini;
     plan->fini_data = options->fini_data;
     plan->tasks_per_worker = options->tasks_per_worker;
+    plan->spin_ns = pool->base.spin_ns;
     plan->keep_fds_count = options->keep_fds_count;
     if (options->keep_fds_count)
         memcpy(plan->keep_fds, options->keep_fds,
@@ -342,7 +343,9 @@ weir_status weir_process_executor_create_sized(weir_executor **out,
         free(pool);
         return status;
     }
+    weir__executor_set_spin(&pool->base, own.spin_ns);
     pool_init(pool, &own);
+    pool->spin.most_ns = pool->base.spin_ns;
     status = resources_init(pool);
     if (status == WEIR_OK)
         status = pool_start(pool);

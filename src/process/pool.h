@@ -23,6 +23,7 @@
 #include "process/hints.h"
 #include "process/plan.h"
 #include "process/spawn.h"
+#include "sync/spin.h"
 
 /* Why a task was taken for its end. */
 enum weir__end {
@@ -124,6 +125,7 @@ struct weir__process_pool {
     size_t deaths_count;         /* since a task ended by itself */
     unsigned failures;           /* of fork, in a row */
     struct pollfd *poll;
+    struct weir__spin spin;      /* for completions */
 
     _Atomic uint32_t started;    /* futex: 0 not yet, 1 a worker runs, 2 none could be started */
 };

@@ -44,8 +44,8 @@
  *      Positions are 64-bit counters that never come back, so a consumer's CAS on the head cannot
  *      mistake one round for another. A slow consumer reads an entry that is being overwritten only
  *      if the head has moved on, and then its CAS fails.
- * [X4] Sleep. A worker stores 1 into its sleep word, then looks at the ring once more. The parent
- *      pushes a hint, then looks for a worker with 1. All four are sequentially consistent: one of
+ * [X4] Sleep. A worker says in its sleep word that it is idle, then looks at the ring once more. The
+ *      parent pushes a hint, then looks for a worker that is idle. All four are sequentially consistent: one of
  *      the two sees the other. See idle.c.
  * [X5] Doorbell. The same between the workers and the parent: the parent stores 1, then looks at
  *      the completion rings; a worker pushes a completion, then reads the doorbell, and whoever
@@ -191,7 +191,8 @@ enum { WEIR__DONE_RING = 1024 }; /* a power of two */
 
 /* What the parent and one worker have between them. */
 struct weir__station {
-    _Alignas(WEIR__CACHE_LINE) _Atomic uint32_t sleep; /* atomic [X4]; futex: 1 asleep, or about to */
+    _Alignas(WEIR__CACHE_LINE) _Atomic uint32_t sleep; /* atomic [X4]; futex; see idle.c */
+    _Atomic int64_t woken_ns;        /* relaxed, advice: when its sleep was ended; 0: it did not sleep */
     _Atomic uint32_t phase;          /* the worker writes, relaxed */
     _Atomic uint32_t go;             /* futex; the parent has the pidfd of a worker that it forked */
     _Atomic uint32_t collected;      /* atomic [X2]; futex; large results that the parent has copied */
@@ -208,6 +209,7 @@ struct weir__commons {
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t hint_tail; /* atomic [X3] [X4]; the parent writes */
     _Atomic uint32_t leave;    /* the parent writes: there is nothing more to do */
     _Alignas(WEIR__CACHE_LINE) _Atomic uint32_t doorbell; /* atomic [X5] */
+    _Atomic int64_t rung_ns;   /* relaxed, advice: when it was rung; 0: not since the parent looked */
 };
 
 #endif

@@ -30,6 +30,7 @@ struct worker {
     uint64_t running;           /* the word of that slot while it runs */
     uint64_t done_tail;
     size_t ran;
+    struct weir__spin spin;
     uint32_t large_written;     /* large results ever */
     size_t part_used;           /* bytes of our part in use */
 };
@@ -58,8 +59,11 @@ static void ring_doorbell(struct worker *worker)
     _Atomic uint32_t *doorbell = &weir__segment_commons(worker->segment)->doorbell;
     uint32_t listening = 1;
     uint64_t one = 1;
-    if (weir__load_seq_cst(doorbell) == 1 && weir__cas_acq_rel(doorbell, &listening, 0u) &&
-        write(worker->plan->doorbell_fd, &one, sizeof one) < 0)
+    if (weir__load_seq_cst(doorbell) != 1 || !weir__cas_acq_rel(doorbell, &listening, 0u)) /* [X5] */
+        return;
+    /* relaxed: advice, for spin.h */
+    weir__store_relaxed(&weir__segment_commons(worker->segment)->rung_ns, weir__now_ns());
+    if (write(worker->plan->doorbell_fd, &one, sizeof one) < 0)
         return; /* its counter is full, so the parent is awake; or it is gone, and so are we */
 }
 
@@ -267,7 +271,7 @@ static void unwound(void *argument)
 static void work(struct worker *worker)
 {
     uint64_t hint;
-    while (weir__idle_next(worker->segment, worker->index, &hint))
+    while (weir__idle_next(worker->segment, worker->index, &worker->spin, &hint))
         if (take(worker, hint) && ++worker->ran == worker->plan->tasks_per_worker)
             return;
 }
@@ -291,7 +295,8 @@ _Noreturn void weir__process_worker_serve(const struct weir__plan *plan, size_t 
     struct worker worker = {.plan = plan,
                             .segment = &plan->segment,
                             .station = weir__segment_station(&plan->segment, index),
-                            .index = index};
+                            .index = index,
+                            .spin.most_ns = plan->spin_ns};
     bool opened = open_worker(&worker);
     /* relaxed: read when this process is dead, or for statistics */
     weir__store_relaxed(&worker.station->phase,

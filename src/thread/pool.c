@@ -168,7 +168,7 @@ static weir_status resolve(weir_thread_options *options)
         options->idle_ns = IDLE_DEFAULT_NS;
     bool by_rule = options->grow_threshold != 0 || options->shrink_threshold != 0;
     if (options->workers > WEIR_WORKERS_MAX || options->min_workers > options->workers ||
-        options->idle_ns < 0 ||
+        options->idle_ns < 0 || options->spin_ns < WEIR_NO_SPIN ||
         (options->stack_bytes && options->stack_bytes < (size_t)PTHREAD_STACK_MIN))
         return WEIR_EINVAL;
     if (by_rule && !(options->grow_threshold > 0 && options->grow_threshold <= 1 &&
@@ -225,6 +225,7 @@ weir_status weir_thread_executor_create_sized(weir_executor **out,
         free(pool);
         return status;
     }
+    weir__executor_set_spin(&pool->base, own.spin_ns);
     pool_init(pool, &own);
     struct weir__queue_truth truth = {renew, valid, pool};
     pool->queue = weir__queue_create(own.workers + pool->places.capacity, truth);

@@ -18,6 +18,7 @@
 #include "executor/task_impl.h"
 #include "sync/parker.h"
 #include "sync/queue.h"
+#include "sync/spin.h"
 #include "weir/thread.h"
 
 struct weir__worker {
@@ -39,6 +40,7 @@ struct weir__worker {
     _Atomic int64_t running_since_ns;     /* likewise; 0: no task */
     struct weir__slab_cache cache;        /* worker-private; slots it has done with */
     struct weir__queue_end end;           /* worker-private; see sync/queue.h */
+    struct weir__spin spin;               /* worker-private */
     uint64_t in_a_row;                    /* worker-private; tasks since it last slept */
     int64_t clock_ns;                     /* worker-private; the end of the task before, if nothing
                                              but the way to the next one came after it; else 0 */

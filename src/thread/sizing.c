@@ -42,6 +42,7 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
     worker->index = count;
     worker->sleeper.wake = weir__worker_wake;
     worker->cell = weir__places_cell(&pool->places, count);
+    worker->spin.most_ns = pool->base.spin_ns;
     pool->workers[count] = worker;
     weir__store_release(&pool->worker_count, count + 1); /* release [W1]: the entry is there */
     return worker;

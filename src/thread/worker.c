@@ -186,7 +186,7 @@ static int64_t idle_deadline_locked(struct weir__pool *pool)
 static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
 {
     struct weir__pool *pool = worker->pool;
-    while (!weir__park(&worker->parker, deadline_ns)) {
+    while (!weir__park_warm(&worker->parker, deadline_ns, &worker->spin)) {
         weir__lock_take(&pool->base.lock);
         /* Not in the list any more: somebody owes us a token. */
         bool leave = worker->idle && may_shrink_locked(pool);
@@ -200,6 +200,14 @@ static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
         deadline_ns = WEIR_FOREVER;
     }
     return !worker->dismissed; /* written before the token was left [P1] */
+}
+
+/* The worker has nothing to do: but a submitter that waits may have, who will then wake just this one.
+ * Requires: lock. */
+static void go_idle_locked(struct weir__worker *worker, struct weir__wakes *wakes)
+{
+    enlist_idle_locked(worker->pool, worker);
+    weir__places_ran_dry_locked(&worker->pool->base, wakes);
 }
 
 /* Look a few more times. */
@@ -222,6 +230,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         if (worker->in_a_row >= STREAM && look_on(worker, hint))
             return true;
         weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
+        struct weir__wakes wakes = {NULL, NULL};
         weir__lock_take(&pool->base.lock);
         bool found = weir__queue_pop(pool->queue, &worker->end, hint);
         bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
@@ -230,8 +239,9 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         if (leave)
             retire_locked(pool);
         else if (!found)
-            enlist_idle_locked(pool, worker);
+            go_idle_locked(worker, &wakes);
         weir__lock_release(&pool->base.lock);
+        weir__wakes_flush(&wakes);
         if (found)
             return true;
         if (leave || !sleep_idle(worker, deadline_ns))

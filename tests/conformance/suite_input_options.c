@@ -81,6 +81,7 @@ static void options_of_threads_are_checked(void **state)
     const weir_thread_options bad[] = {
         { .workers = 2, .min_workers = 3 },
         { .workers = 2, .idle_ns = -1 },
+        { .workers = 2, .spin_ns = -2 },
         { .workers = 2, .stack_bytes = 1 },
         { .workers = 2, .grow_threshold = 1.5, .shrink_threshold = 0.4 },
         { .workers = 2, .grow_threshold = -0.5, .shrink_threshold = 0.4 },

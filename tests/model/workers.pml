@@ -53,6 +53,10 @@
 #define DONE 4
 #define CONDEMNED 5
 
+#define AWAKE 0
+#define IDLE 1
+#define ASLEEP 2
+
 #define NOBODY 7
 #define HINT(generation, slot) ((generation) << 2 | (slot))
 #define SLOT_OF(hint) ((hint) & 3)
@@ -73,7 +77,7 @@ typedef completions { byte entry[D] }
 completions done[W];
 byte done_head[W], done_tail[W];
 bit overflow[W];
-bit sleeps[W];   /* the futex word */
+byte sleeps[W];  /* the futex word: AWAKE, IDLE, ASLEEP */
 bit doorbell;
 
 /* The kernel's. */
@@ -108,7 +112,8 @@ inline wake_one(i)
     do
     :: i < W ->
         if
-        :: d_step { sleeps[i] == 1 -> sleeps[i] = 0 }; wake(i); i = W
+        :: d_step { sleeps[i] == IDLE -> sleeps[i] = AWAKE }; i = W /* no system call */
+        :: d_step { sleeps[i] == ASLEEP -> sleeps[i] = AWAKE }; wake(i); i = W
         :: else -> i = i + 1
         fi
     :: else -> break
@@ -123,11 +128,12 @@ inline wake_all(i)
     :: i < W ->
 #ifdef NO_WAKE_OF_ALL
         if
-        :: d_step { sleeps[i] == 1 -> sleeps[i] = 0 }; wake(i)
+        :: d_step { sleeps[i] == IDLE -> sleeps[i] = AWAKE }
+        :: d_step { sleeps[i] == ASLEEP -> sleeps[i] = AWAKE }; wake(i)
         :: else
         fi;
 #else
-        sleeps[i] = 0;
+        sleeps[i] = AWAKE;
         wake(i);
 #endif
         i = i + 1
@@ -167,13 +173,13 @@ next:
         :: got -> goto take
         :: else
         fi;
-        sleeps[w] = 1;
+        sleeps[w] = IDLE;
 #ifndef NO_LAST_LOOK
         pop();
         if
         :: got ->
             if
-            :: d_step { sleeps[w] == 1 -> sleeps[w] = 0 }
+            :: d_step { sleeps[w] == IDLE -> sleeps[w] = AWAKE }
             :: else ->
 #ifdef NO_HAND_OFF
                 skip
@@ -189,9 +195,13 @@ next:
         :: leave -> goto gone
         :: else
         fi;
+        if /* it has looked at its word for as long as it liked */
+        :: d_step { sleeps[w] == IDLE -> sleeps[w] = ASLEEP }
+        :: else -> goto next
+        fi;
         do
-        :: sleeps[w] == 0 -> break
-        :: d_step { sleeps[w] == 1 -> in_futex[w] = 1 }; /* the kernel looks at the word */
+        :: sleeps[w] == AWAKE -> break
+        :: d_step { sleeps[w] == ASLEEP -> in_futex[w] = 1 }; /* the kernel looks at the word */
             !in_futex[w]
         od;
         goto next;

@@ -41,6 +41,7 @@ struct actor {
 static struct {
     bool active;
     bool told_only; /* nobody wakes up of itself */
+    bool patient;             /* time-outs come when nobody can go on */
     uint64_t seed, random, steps;
     unsigned switch_one_in; /* random walk; 0: priorities */
     uint64_t length, change_at[CHANGES];
@@ -179,7 +180,8 @@ static void let_time_pass(void)
 {
     struct actor *sleeper;
     schedule.now_ns += 100;
-    if (schedule_choose(64) == 0 && (sleeper = random_actor(SLEEPING, true)))
+    if (!schedule.patient && schedule_choose(64) == 0 &&
+        (sleeper = random_actor(SLEEPING, true)))
         rouse(sleeper, true);
     if (!schedule.told_only && schedule_choose(256) == 0 && (sleeper = random_actor(SLEEPING, false)))
         rouse(sleeper, false);
@@ -479,6 +481,11 @@ void schedule_wake_told_only(void)
     schedule.told_only = true;
 }
 
+void schedule_wait_patiently(void)
+{
+    schedule.patient = true;
+}
+
 /* length: the steps among which priorities change. */
 static void begin(uint64_t seed, uint64_t length)
 {
@@ -487,6 +494,7 @@ static void begin(uint64_t seed, uint64_t length)
     schedule.length = length;
     schedule.count = 0;
     schedule.told_only = false;
+    schedule.patient = false;
     schedule.now_ns = 1000 * WEIR_SECOND;
     schedule.lowest = UINT32_MAX;
     self = new_actor();

@@ -66,6 +66,9 @@ void schedule_wake(_Atomic uint32_t *word);
  * be made good by that. */
 void schedule_wake_told_only(void);
 
+/* From here on, time passes for sleepers only if nobody can go on: for what is not to take until then. */
+void schedule_wait_patiently(void);
+
 /* In the scenario, a number below n, by the seed. */
 unsigned schedule_choose(unsigned n);
 

@@ -444,14 +444,15 @@ static void worker_that_waits_already_runs_the_other_when_it_comes(void **state)
 /* How often the thread went to sleep, in a task that wants to know. */
 static _Thread_local bool counts_sleeps;
 static _Atomic unsigned sleeps;
-bool __real_weir__park(struct weir__parker *, int64_t);
-bool __wrap_weir__park(struct weir__parker *, int64_t);
+bool __real_weir__park_warm(struct weir__parker *, int64_t, struct weir__spin *);
+bool __wrap_weir__park_warm(struct weir__parker *, int64_t, struct weir__spin *);
 
-bool __wrap_weir__park(struct weir__parker *parker, int64_t deadline_ns)
+bool __wrap_weir__park_warm(struct weir__parker *parker, int64_t deadline_ns,
+                            struct weir__spin *spin)
 {
     if (counts_sleeps)
         atomic_fetch_add(&sleeps, 1);
-    return __real_weir__park(parker, deadline_ns);
+    return __real_weir__park_warm(parker, deadline_ns, spin);
 }
 
 static struct choice {

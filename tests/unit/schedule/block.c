@@ -65,6 +65,49 @@ static void submitters_that_nap(void)
     finish_pool();
 }
 
+static weir_status slow_task(weir_task *task, void *arg)
+{
+    _Atomic uint32_t word = 0;
+    (void)task;
+    schedule_sleep(&word, 0, schedule_now_ns() + *(int64_t *)arg);
+    return WEIR_OK;
+}
+
+static int64_t unlatched_ns;
+
+static void unlatch_when_blocked(void *latch)
+{
+    weir_stats stats = { 0 };
+    while (stats.blocked == 0)
+        schedule_check(weir_executor_stats(pool, &stats) == WEIR_OK);
+    unlatched_ns = schedule_now_ns();
+    weir__unpark(latch);
+}
+
+/* The pace was slow, and the nap is long; then the backlog is gone in no time. */
+static void nap_ends_when_the_backlog_does(void)
+{
+    enum { NAP_NS = 450000, SLOW_NS = 8 * NAP_NS };
+    int64_t slow_ns = SLOW_NS;
+    struct weir__parker latch = { 0 };
+    schedule_wake_told_only();
+    schedule_wait_patiently();
+    create_pool(&(weir_thread_options){
+        .workers = 1, .limit = 2, .policy = weir_block(WEIR_FOREVER) });
+    schedule_check(weir_submit(pool, slow_task, &slow_ns, sizeof slow_ns, NULL) == WEIR_OK);
+    for (unsigned i = 0; i < 3; i++) /* the last one waits, without a nap, for the slow one */
+        schedule_check(submit_note(i, NULL) == WEIR_OK);
+    schedule_check(weir_submit(pool, latch_task, &latch, 0, NULL) == WEIR_OK);
+    pthread_t actor = actor_start(unlatch_when_blocked, &latch);
+    for (unsigned i = 3; i < 6; i++) /* and of these the last one naps, for a while */
+        schedule_check(submit_note(i, NULL) == WEIR_OK);
+    schedule_check(schedule_now_ns() - unlatched_ns < NAP_NS);
+    actor_join(actor);
+    weir_executor_shutdown(pool, NULL);
+    check_ran_in_order(0, 5);
+    finish_pool();
+}
+
 /* Whoever is seen to wait first is let in first. */
 static void waiting_in_order(void)
 {
@@ -183,6 +226,7 @@ SCENARIO(waiting_and_last_worker_leaves)
 SCENARIO(submitters_of_two_workers)
 SCENARIO(submitters_without_backlog)
 SCENARIO(submitters_that_nap)
+SCENARIO(nap_ends_when_the_backlog_does)
 SCENARIO(waiting_in_order)
 SCENARIO(waiting_and_drain)
 SCENARIO(waiting_with_a_time_and_drain)
@@ -198,6 +242,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(submitters_of_two_workers_is_sound),
         cmocka_unit_test(submitters_without_backlog_is_sound),
         cmocka_unit_test(submitters_that_nap_is_sound),
+        cmocka_unit_test(nap_ends_when_the_backlog_does_is_sound),
         cmocka_unit_test(waiting_in_order_is_sound),
         cmocka_unit_test(waiting_and_drain_is_sound),
         cmocka_unit_test(waiting_with_a_time_and_drain_is_sound),

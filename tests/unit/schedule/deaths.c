@@ -2,14 +2,13 @@
  * collector never looks around for what should not have happened; see workers.c. */
 #include "unit/schedule/processes.h"
 
-/* Worker 0 dies when it has taken the 1 of worker 1, and not woken it yet. */
+/* Worker 0 dies when it has made worker 1 awake by its word, and not woken it yet. */
 static void killed_with_a_wake_up_in_hand(void)
 {
-    uint32_t asleep = 1;
     create_processes((weir_process_options){ .workers = 2 });
     let_all_sleep();
     begin_meeting();
-    schedule_check(weir__cas_acq_rel(&weir__segment_station(segment(), 1)->sleep, &asleep, 0u));
+    schedule_check(weir__exchange_acq_rel(&weir__segment_station(segment(), 1)->sleep, 0u) != 0);
     processes_kill(0);
     weir_future *future[2] = { submit_number(meet_task, 0), submit_number(meet_task, 1) };
     schedule_check(end_and_drop(future[0]) == WEIR_OK);

@@ -103,7 +103,7 @@ static void parker_with_a_debt(void)
         if (told)
             schedule_check(weir__park(&debt->parker, WEIR_FOREVER));
     }
-    schedule_check(atomic_load(&debt->parker.token) == 0);
+    schedule_check(!weir__park(&debt->parker, 0)); /* and no token is left */
     if (told) /* its last look at our memory was before it left the token */
         free(debt);
     actor_join(actor);

@@ -28,8 +28,9 @@ static struct {
 
 static void run_bare(void *data)
 {
+    struct weir__spin spin = { 0 };
     uint64_t hint;
-    while (weir__idle_next(&bare.segment, *(size_t *)data, &hint)) {
+    while (weir__idle_next(&bare.segment, *(size_t *)data, &spin, &hint)) {
         if (hint < 2)
             meet_task(NULL, &(unsigned){ (unsigned)hint });
         if (--bare.left == 0)
