@@ -250,28 +250,39 @@ static void items_may_be_pointers(void **state)
 static void deadline_cancels_what_has_not_started_and_lets_go_of_the_rest(void **state)
 {
     needs(state, TRAIT_CONCURRENT | TRAIT_SHARES_MEMORY);
-    weir_executor *executor = new_executor(state, .workers = 1);
-    struct gate *gate = gate_create();
-    void *gates[8];
-    weir_status statuses[8];
-    weir_map_report report;
-    for (int i = 0; i < 8; i++)
-        gates[i] = gate;
-    assert_status(weir_map(executor, gate_task, gates, 8, 0, NULL, 0,
-                           &(weir_map_options){ .chunk = 1,
-                                                .in_flight = 4,
-                                                .timeout_ns = WEIR_MILLISECOND,
-                                                .statuses = statuses,
-                                                .report = &report }),
-                  WEIR_ETIMEDOUT);
-    assert_int_equal(report.done, 0);
-    assert_int_equal(report.failed, 8);
-    for (int i = 1; i < 8; i++)
-        assert_status(statuses[i], WEIR_ECANCELLED);
-    assert_int_equal(weir_executor_backlog(executor), 0);
-    gate_open(gate);
-    weir_executor_destroy(executor);
-    gate_destroy(gate);
+    weir_status statuses[8] = { WEIR_OK };
+    int64_t end_ns = now_ns() + WATCHDOG_NS;
+    /* On a busy machine the time may be over before the worker has got to any of them, or when it is
+     * just getting to one: then with more time. */
+    for (int64_t timeout_ns = WEIR_MILLISECOND; statuses[0] != WEIR_EPENDING && now_ns() < end_ns;
+         timeout_ns *= 2) {
+        weir_executor *executor = new_executor(state, .workers = 1);
+        struct gate *gate = gate_create();
+        void *gates[8];
+        weir_map_report report;
+        int let_go = 0;
+        for (int i = 0; i < 8; i++)
+            gates[i] = gate;
+        assert_status(weir_map(executor, gate_task, gates, 8, 0, NULL, 0,
+                               &(weir_map_options){ .chunk = 1,
+                                                    .in_flight = 4,
+                                                    .timeout_ns = timeout_ns,
+                                                    .statuses = statuses,
+                                                    .report = &report }),
+                      WEIR_ETIMEDOUT);
+        assert_int_equal(report.done, 0);
+        assert_int_equal(report.failed, 8);
+        for (int i = 0; i < 8; i++) {
+            let_go += statuses[i] == WEIR_EPENDING;
+            assert_true(statuses[i] == WEIR_ECANCELLED || (i < 4 && statuses[i] == WEIR_EPENDING));
+        }
+        assert_true(let_go <= 1); /* there is one worker */
+        assert_int_equal(weir_executor_backlog(executor), 0);
+        gate_open(gate);
+        weir_executor_destroy(executor);
+        gate_destroy(gate);
+    }
+    assert_status(statuses[0], WEIR_EPENDING);
 }
 
 static weir_status nap_task(weir_task *task, void *arg)

@@ -181,10 +181,16 @@ static weir_status fail_init(void *data, size_t worker)
     return WEIR_EFAILED;
 }
 
+/* However long a busy machine takes for so many deaths. */
+#define AT_ANY_PACE_NS (3600 * WEIR_SECOND)
+
 static void is_broken(weir_worker_init_fn *init)
 {
-    weir_executor *executor = create((weir_process_options){
-        .workers = 2, .limit = 100, .worker_init = init, .deaths_max = 6 });
+    weir_executor *executor = create((weir_process_options){ .workers = 2,
+                                                             .limit = 100,
+                                                             .worker_init = init,
+                                                             .deaths_max = 6,
+                                                             .deaths_within_ns = AT_ANY_PACE_NS });
     weir_future *future[20];
     int accepted = 0;
     while (accepted < 20 && weir_submit(executor, noop_task, NULL, 0, &future[accepted]) == WEIR_OK)
@@ -215,7 +221,8 @@ static void deaths_without_an_end_break_the_executor(void **state)
     (void)state;
     enum way way = BY_KILL;
     int crashed = 0;
-    weir_executor *executor = create((weir_process_options){ .workers = 2, .deaths_max = 4 });
+    weir_executor *executor = create((weir_process_options){
+        .workers = 2, .deaths_max = 4, .deaths_within_ns = AT_ANY_PACE_NS });
     weir_future *future = NULL;
     while (weir_submit(executor, die_task, &way, sizeof way, &future) == WEIR_OK) {
         weir_status status = end_of_future(future);

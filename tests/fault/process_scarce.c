@@ -118,6 +118,12 @@ static weir_status die_task(weir_task *task, void *arg)
     return WEIR_OK;
 }
 
+static weir_status die_at_gate_task(weir_task *task, void *gate)
+{
+    gate_pass(gate);
+    return die_task(task, NULL);
+}
+
 static void fork_failing_at_creation_is_told(void **state)
 {
     (void)state;
@@ -158,12 +164,15 @@ static void fork_failing_for_ever_breaks_the_executor_that_has_no_worker(void **
     enum { MANY = 5 };
     for (weir_start start = WEIR_START_ZYGOTE; start <= WEIR_START_FORK; start++) {
         weir_future *future[MANY];
+        struct gate *gate = gate_create();
         weir_executor *executor = create((weir_process_options){
             .workers = 1, .start = start, .deaths_max = 4, .deaths_within_ns = 3600 * WEIR_SECOND });
         atomic_store(&forks->failing, UINT32_MAX);
-        weir_future *crashed = submit(executor, die_task, NULL);
+        /* It dies once the others are there: they would be refused when the executor is broken. */
+        weir_future *crashed = submit(executor, die_at_gate_task, gate);
         for (int i = 0; i < MANY; i++)
             future[i] = submit(executor, noop_task, NULL);
+        gate_open(gate);
         assert_status(end_and_drop(crashed), WEIR_ECRASHED);
         for (int i = 0; i < MANY; i++)
             assert_status(end_and_drop(future[i]), WEIR_EBROKEN);
@@ -171,6 +180,7 @@ static void fork_failing_for_ever_breaks_the_executor_that_has_no_worker(void **
         assert_int_equal(stats_of(executor).spawn_failures, 3); /* and the death before */
         weir_executor_destroy(executor);
         atomic_store(&forks->failing, 0);
+        gate_destroy(gate);
     }
 }
 

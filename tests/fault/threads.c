@@ -168,7 +168,7 @@ static void lose_worker_with_blocked(size_t limit)
     assert_status(weir_thread_executor_create(
                       &executor, &(weir_thread_options){ .workers = 1,
                                                          .limit = limit,
-                                                         .policy = weir_block(5 * WEIR_SECOND) }),
+                                                         .policy = weir_block(WATCHDOG_NS) }),
                   WEIR_OK);
     weir_future *leaver = submit_ok(executor, leave_task, gate, 0), *queued = NULL;
     assert_true(gate_wait_entered(gate, 1));

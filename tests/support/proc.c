@@ -29,22 +29,36 @@ static uint64_t read_switches(const char *thread_id)
     return switches;
 }
 
-static uint64_t read_ticks(const char *thread_id)
+/* The line of numbers of a thread, behind its name; "" if it is not there any more. */
+static const char *read_stat(const char *thread_id, char *text, size_t size)
 {
     char path[300];
-    char text[1024];
-    unsigned long long user = 0;
-    unsigned long long system = 0;
     snprintf(path, sizeof path, "/proc/self/task/%s/stat", thread_id);
     FILE *file = fopen(path, "r");
     if (file == NULL)
-        return 0;
-    size_t length = fread(text, 1, sizeof text - 1, file);
+        return "";
+    size_t length = fread(text, 1, size - 1, file);
     fclose(file);
     text[length] = '\0';
     /* The second field, a name in brackets, may contain anything: go on behind its end. */
     const char *rest = strrchr(text, ')');
-    if (rest != NULL)
+    return rest != NULL ? rest : "";
+}
+
+static uint64_t read_asleep(const char *thread_id)
+{
+    char text[1024];
+    char status = '?';
+    return sscanf(read_stat(thread_id, text, sizeof text), ") %c", &status) == 1 && status == 'S';
+}
+
+static uint64_t read_ticks(const char *thread_id)
+{
+    char text[1024];
+    unsigned long long user = 0;
+    unsigned long long system = 0;
+    const char *rest = read_stat(thread_id, text, sizeof text);
+    if (*rest != '\0')
         sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system);
     return user + system;
 }
@@ -78,6 +92,11 @@ static uint64_t sum_over(const char *prefix, read_fn *read)
 size_t proc_threads_named(const char *prefix)
 {
     return (size_t)sum_over(prefix, read_one);
+}
+
+size_t proc_threads_asleep(const char *prefix)
+{
+    return (size_t)sum_over(prefix, read_asleep);
 }
 
 uint64_t proc_switches_of(const char *prefix)

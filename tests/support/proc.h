@@ -7,6 +7,8 @@
 
 /* How many threads have a name that begins so. */
 size_t proc_threads_named(const char *prefix);
+/* How many of those are asleep: neither running nor waiting for a processor. */
+size_t proc_threads_asleep(const char *prefix);
 /* Voluntary context switches so far of those threads, together. */
 uint64_t proc_switches_of(const char *prefix);
 /* Processor time so far of those threads, together, in clock ticks. */
