@@ -193,7 +193,7 @@ void weir__future_start(struct weir_future *future);
 bool weir__future_claim_hint(struct weir_future *future, uint64_t hint, unsigned state);
 /* FREE -> CLAIMED or RUNNING: a task that is never queued. Requires: the slot is the caller's. */
 void weir__future_adopt(struct weir_future *future, uint32_t refs, unsigned state);
-/* The first half of that: CLAIMED or RUNNING -> ENDED, waiters woken. True: there may be callbacks to
+/* The first half of that: CLAIMED or RUNNING -> ENDED, waiters woken. True: there are callbacks to
  * run. The ender's reference stays. Requires: the claim; no lock. */
 bool weir__future_close(struct weir_future *future, weir_status status);
 /* CLAIMED or RUNNING -> FREE, for a task that was submitted without a future, or whose future was given
@@ -221,8 +221,8 @@ bool weir__future_observe(struct weir_future *future, struct weir__observer *obs
 void weir__future_unobserve(struct weir_future *future, struct weir__observer *observer);
 /* Tell those who wait, with WEIR_EPENDING, that they may be able to help now; all stay linked. */
 void weir__future_moved(struct weir_future *future);
-/* Requires: ENDED was just stored, and OBSERVED was set. */
-void weir__future_tell(struct weir_future *future);
+/* True: there are callbacks. Requires: ENDED was just stored, and OBSERVED was set. */
+bool weir__future_tell(struct weir_future *future);
 
 /* callback.c */
 

@@ -61,7 +61,7 @@ void weir__future_moved(struct weir_future *future)
     weir__lock_release(&future->lock);
 }
 
-void weir__future_tell(struct weir_future *future)
+bool weir__future_tell(struct weir_future *future)
 {
     weir__lock_take(&future->lock);
     struct weir__observer *observer = future->observers;
@@ -72,5 +72,7 @@ void weir__future_tell(struct weir_future *future)
         observer->notify(observer, (weir_status)future->status);
         observer = next;
     }
+    bool called = future->done || future->callbacks; /* more that are added are their adders' to call */
     weir__lock_release(&future->lock);
+    return called;
 }

@@ -116,10 +116,7 @@ bool weir__future_close(struct weir_future *future, weir_status status)
         free_arg(future);
     future->status = (uint8_t)status;
     /* acq_rel: release [F2]; acquire [F3]: if OBSERVED is set, the observers are visible */
-    if (!(weir__add_acq_rel(&future->word, step) & WEIR__OBSERVED))
-        return false;
-    weir__future_tell(future);
-    return true;
+    return weir__add_acq_rel(&future->word, step) & WEIR__OBSERVED && weir__future_tell(future);
 }
 
 void weir__future_end(struct weir_future *future, weir_status status,

@@ -317,7 +317,7 @@ static bool hear_news(struct weir__process_pool *pool)
     struct weir__news news;
     if (!weir__spawner_next(&pool->spawner, &news))
         return false;
-    pool->news_ns = weir__now_ns();
+    pool->news_ns = pool->watched_ns;
     weir__process_news(pool, &news);
     return true;
 }

@@ -101,7 +101,9 @@ static void end_dead_locked(struct weir__process_pool *pool, uint32_t slot, enum
     struct weir__record *record = &pool->record[slot];
     int64_t now_ns = weir__now_ns();
     char before[64] = "";
-    record->seen_ns = start_of(pool, slot, now_ns);
+    int64_t start_ns = start_of(pool, slot, now_ns);
+    if (!record->seen_ns || record->seen_ns > start_ns) /* it may have died before it could say */
+        record->seen_ns = start_ns;
     uint64_t run_ns = (uint64_t)(now_ns - record->seen_ns);
     if (end == WEIR__END_OVERRUN)
         snprintf(before, sizeof before, "the task had run for %.3f s: ", (double)run_ns / 1e9);
@@ -359,7 +361,7 @@ void weir__process_man_post(struct weir__process_pool *pool, size_t worker, int6
         return;
     }
     post->state = WEIR__POST_ASKED;
-    post->asked_ns = now_ns;
+    post->asked_ns = pool->watched_ns;
     pool->manned++;
     if (at_once)
         weir__process_news(pool, &news);

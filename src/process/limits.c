@@ -107,15 +107,15 @@ static bool pidfd_says_dead(const struct weir__post *post)
 }
 
 /* A worker is dead, or was asked for, and the zygote has not said so. */
-static bool is_overdue(struct weir__post *post, int64_t now_ns)
+static bool is_overdue(struct weir__post *post, int64_t watched_ns)
 {
     if (post->state == WEIR__POST_ASKED)
-        return now_ns - post->asked_ns > ZYGOTE_PATIENCE_NS;
+        return watched_ns - post->asked_ns > ZYGOTE_PATIENCE_NS;
     if (post->state != WEIR__POST_MANNED || !pidfd_says_dead(post))
         return false;
     if (!post->seen_dead_ns)
-        post->seen_dead_ns = now_ns;
-    return now_ns - post->seen_dead_ns > ZYGOTE_PATIENCE_NS;
+        post->seen_dead_ns = watched_ns;
+    return watched_ns - post->seen_dead_ns > ZYGOTE_PATIENCE_NS;
 }
 
 static void check_zygote(struct weir__process_pool *pool, int64_t now_ns)
@@ -123,10 +123,13 @@ static void check_zygote(struct weir__process_pool *pool, int64_t now_ns)
     bool overdue = false;
     if (pool->spawner.start != WEIR_START_ZYGOTE || pool->lost)
         return;
+    /* A process that is stopped, or a machine that sleeps, stops the zygote as well. */
+    pool->watched_ns += earlier(now_ns - pool->watched_until_ns, LOOK_MOST_NS);
+    pool->watched_until_ns = now_ns;
     for (size_t i = 0; i < weir__pool_segment(pool)->workers; i++)
-        overdue |= is_overdue(&pool->post[i], now_ns);
+        overdue |= is_overdue(&pool->post[i], pool->watched_ns);
     /* One that says anything at all is only slow. */
-    if (overdue && now_ns - pool->news_ns > ZYGOTE_PATIENCE_NS)
+    if (overdue && pool->watched_ns - pool->news_ns > ZYGOTE_PATIENCE_NS)
         weir__spawner_abandon(&pool->spawner); /* its end is news */
 }
 

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -194,6 +195,18 @@ static size_t count_threads(void)
     return count;
 }
 
+/* Whether there are other threads. One that was joined may be listed for a moment more. */
+static bool has_threads(void)
+{
+    enum { LOOKS = 20 };
+    for (int i = 0; i < LOOKS; i++) {
+        if (count_threads() <= 1)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = WEIR_MILLISECOND}, NULL);
+    }
+    return true;
+}
+
 /* Replace zeros by what they stand for. */
 static weir_status resolve(weir_process_options *options)
 {
@@ -330,7 +343,7 @@ weir_status weir_process_executor_create_sized(weir_executor **out,
 {
     weir_process_options own;
     if (!out || !weir__options_copy(&own, sizeof own, options, size) || resolve(&own) != WEIR_OK ||
-        (!own.allow_threads && count_threads() > 1))
+        (!own.allow_threads && has_threads()))
         return WEIR_EINVAL;
     struct weir__process_pool *pool = aligned_alloc(_Alignof(struct weir__process_pool),
                                                     sizeof *pool);

@@ -63,7 +63,7 @@ struct weir__post {
     int pidfd;          /* -1: none */
     bool leaving;       /* it was killed, or told to leave: its death is no surprise */
     bool replaced;      /* there has been one here that died */
-    int64_t seen_dead_ns; /* its pidfd is readable, and the zygote has said nothing; 0: no */
+    int64_t seen_dead_ns; /* since its pidfd is readable, and the zygote has said nothing; 0: it has */
     int64_t asked_ns;   /* when the zygote was asked for one */
     int64_t spawn_ns;   /* when to start one */
     int64_t kill_ns;    /* when to send SIGKILL; WEIR_FOREVER: not */
@@ -109,6 +109,9 @@ struct weir__process_pool {
     struct weir__post *post;
     size_t manned;               /* posts that are not VACANT */
     bool lost;                   /* the zygote */
+    int64_t watched_ns;          /* for how long the zygote was watched, ever: the clock of the above
+                                    two and the next, which stands still while nobody looks */
+    int64_t watched_until_ns;
     int64_t news_ns;             /* when the zygote last said anything */
     bool nonsense;               /* a completion ring makes no sense */
     bool broken;                 /* no worker is started any more */

@@ -136,6 +136,10 @@ static void condemned(void)
         schedule_check(end_and_drop(next[i]) == WEIR_OK);
     if (!overrun)
         actor_join(actor);
+    weir_crash_info info;
+    schedule_check(weir_future_wait(future, WEIR_FOREVER) == WEIR_OK);
+    if (weir_future_status(future) == WEIR_EOVERRUN)
+        schedule_check(weir_future_crash(future, &info) == WEIR_OK && info.run_ns >= 1000);
     weir_status end = end_and_drop(future);
     schedule_check(end == WEIR_OK || end == (overrun ? WEIR_EOVERRUN : WEIR_ECANCELLED));
     check_ran_once(3);

@@ -29,6 +29,19 @@ static void enlist_and_submit_and_shrink(void)
     finish_pool();
 }
 
+/* Who has waited for a task finds its worker idle, and no other is started. */
+static void one_after_the_other(void)
+{
+    static unsigned first = 0;
+    weir_stats stats;
+    create_pool(&(weir_thread_options){
+        .workers = 2, .min_workers = WEIR_ZERO, .idle_ns = WEIR_FOREVER });
+    submit_and_wait(&first);
+    schedule_check(weir_executor_stats(pool, &stats) == WEIR_OK);
+    schedule_check(stats.workers == 1);
+    finish_pool();
+}
+
 /* The same by thresholds: the last worker may go, but not from under a submission. */
 static void thresholds_from_none(void)
 {
@@ -173,6 +186,7 @@ static void worker_lost(void)
 }
 
 SCENARIO(enlist_and_submit_and_shrink)
+SCENARIO(one_after_the_other)
 SCENARIO(thresholds_from_none)
 SCENARIO(resize_and_submit)
 SCENARIO(snapshots_of_a_fixed_pool)
@@ -187,6 +201,7 @@ int main(int argc, char **argv)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(enlist_and_submit_and_shrink_is_sound),
+        cmocka_unit_test(one_after_the_other_is_sound),
         cmocka_unit_test(thresholds_from_none_is_sound),
         cmocka_unit_test(resize_and_submit_is_sound),
         cmocka_unit_test(snapshots_of_a_fixed_pool_is_sound),
