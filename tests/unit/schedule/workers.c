@@ -40,8 +40,8 @@ static void run_bare(void *data)
 
 static void sleepers_that_need_each_other(void)
 {
-    enum { WORKERS = 2, ROUNDS_EACH = 2, HINTS = 3 };
-    static size_t index[WORKERS] = { 0, 1 };
+    enum { WORKERS = 3, ROUNDS_EACH = 2, HINTS = 3 };
+    static size_t index[WORKERS] = { 0, 1, 2 };
     pthread_t actor[WORKERS];
     struct weir__hint_tail end = { 0 };
     memset(&bare, 0, sizeof bare);
