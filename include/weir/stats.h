@@ -42,9 +42,10 @@ typedef struct weir_stats {
     uint64_t crashed;           /**< of the failed, those whose process died */
     uint64_t respawned;         /**< workers started in the place of one that died */
     uint64_t spawn_failures;    /**< workers that could not be started */
-    uint64_t run_ns;            /**< time in the functions of completed tasks; of a worker that goes
-                                     straight from one to the next, with the way between them (some
-                                     tens of nanoseconds), for which the clock is not read again */
+    uint64_t run_ns;            /**< time in the functions of completed tasks. (Of a task, this and
+                                     the next are true to less than a microsecond. Of a worker that
+                                     goes straight from one task to the next, the way between them
+                                     is in it, for which the clock is not read again.) */
     uint64_t wait_ns;           /**< time that tasks which have started spent in the backlog */
     uint64_t run_max_ns;        /**< the longest of these */
     uint64_t wait_max_ns;       /**< likewise */

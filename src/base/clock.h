@@ -14,6 +14,12 @@ static inline int64_t weir__now_ns(void)
     return (int64_t)now.tv_sec * WEIR_SECOND + now.tv_nsec;
 }
 
+/* From one moment to another, or 0 if they come in the wrong order: clocks of two threads may differ. */
+static inline uint64_t weir__elapsed_ns(int64_t from_ns, int64_t to_ns)
+{
+    return to_ns > from_ns ? (uint64_t)(to_ns - from_ns) : 0;
+}
+
 /* The moment timeout_ns from now; WEIR_FOREVER stays WEIR_FOREVER, and so does what overflows. */
 static inline int64_t weir__deadline_after(int64_t timeout_ns)
 {

@@ -8,6 +8,7 @@
  * with by a worker, withdrawn and done with, or still queued or in somebody's hands. */
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "base/quick_clock.h"
 #include "executor/places.h"
 #include "executor/task_impl.h"
 #include "future/future_impl.h"
@@ -43,7 +44,7 @@ static uint64_t oldest_wait_ns(weir_executor *executor)
     weir__lock_take(&executor->lock);
     int64_t since_ns = executor->places->ops->oldest_since_ns_locked(executor);
     weir__lock_release(&executor->lock);
-    return since_ns ? (uint64_t)(weir__now_ns() - since_ns) : 0;
+    return since_ns ? weir__elapsed_ns(since_ns, weir__now_ns()) : 0;
 }
 
 void weir__places_describe(weir_executor *executor, weir_admission *admission)
@@ -97,7 +98,7 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
     if (!executor->rejects && !request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN &&
         weir__places_looks_full(executor))
         return WEIR_EREJECTED;
-    int64_t now_ns = weir__now_ns();
+    int64_t now_ns = weir__quick_ns(executor->quick_clock);
     struct weir__wakes wakes = {NULL, NULL};
     weir__lock_take(&executor->lock);
     if (WEIR__UNLIKELY(weir__load_relaxed(&places->growing))) /* lock held */

@@ -99,6 +99,7 @@ struct weir_executor {
     size_t limit;                         /* immutable; of the backlog */
     size_t arg_bytes;                     /* immutable; inline */
     int64_t spin_ns;                      /* immutable; how long to look before sleeping */
+    bool quick_clock;                     /* immutable; whether tasks are timed by it */
     bool asks_always, asks_at_limit;      /* immutable; the policy has functions */
     bool rejects;                         /* immutable; at the limit it rejects, and asks nobody */
     char name[WEIR__NAME_BYTES];          /* immutable */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "base/quick_clock.h"
 #include "executor/cpus.h"
 #include "thread/pool_impl.h"
 
@@ -183,6 +184,7 @@ static void pool_init(struct weir__pool *pool, const weir_thread_options *option
     memset((char *)pool + sizeof pool->base, 0, sizeof *pool - sizeof pool->base);
     weir__places_init(&pool->places, &places_ops, pool->base.limit, options->workers);
     pool->base.places = &pool->places;
+    pool->base.quick_clock = weir__quick_clock_works();
     pool->stack_bytes = options->stack_bytes;
     pool->idle_ns = options->idle_ns;
     pool->grow_threshold = options->grow_threshold;

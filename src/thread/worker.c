@@ -28,7 +28,7 @@
  * with -fexceptions, as executor/task.c. */
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "base/quick_clock.h"
 #include "sync/thread.h"
 #include "thread/pool_impl.h"
 
@@ -53,9 +53,9 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
 {
     struct weir__worker *worker = task->context;
     struct weir_future *future = task->future;
-    int64_t end_ns = weir__now_ns();
-    uint64_t run_ns = (uint64_t)(end_ns - task->start_ns);
-    uint64_t wait_ns = (uint64_t)(task->start_ns - weir__load_relaxed(&future->submit_ns));
+    int64_t end_ns = weir__quick_ns(task->executor->quick_clock);
+    uint64_t run_ns = weir__elapsed_ns(task->start_ns, end_ns);
+    uint64_t wait_ns = weir__elapsed_ns(weir__load_relaxed(&future->submit_ns), task->start_ns);
     weir__count_run(&worker->counters, run_ns, wait_ns, status != WEIR_OK);
     if (run_ns > LONG_NS)
         worker->end = (struct weir__queue_end){NULL, 0};
@@ -77,7 +77,7 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
 static int64_t start_ns(struct weir__worker *worker, struct weir_future *future, bool nested)
 {
     if (nested || !worker->clock_ns)
-        return weir__now_ns();
+        return weir__quick_ns(worker->pool->base.quick_clock);
     int64_t submit_ns = weir__load_relaxed(&future->submit_ns); /* ours */
     return submit_ns > worker->clock_ns ? submit_ns : worker->clock_ns;
 }

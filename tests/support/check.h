@@ -24,6 +24,9 @@
 
 #define WATCHDOG_NS (WEIR_SECOND * (SANITIZED ? 120 : 30))
 
+/* Statistics tell the time of a task to less than that. */
+#define SLACK_NS (5 * WEIR_MICROSECOND)
+
 /* Nanoseconds on the monotonic clock. */
 int64_t now_ns(void);
 

@@ -2,6 +2,7 @@
 
 weir_add_test(unit/base/heap.c)
 weir_add_test(unit/base/options.c)
+weir_add_test(unit/base/quick_clock.c WRAP clock_gettime)
 weir_add_test(unit/base/status.c)
 
 weir_add_test(unit/sync/fork_guard.c WRAP madvise mmap)
