@@ -27,7 +27,9 @@ static bool host_withdraw(void *owner, struct weir_future *future)
 static enum weir__help host_help(void *owner, struct weir_future *future)
 {
     weir_executor *executor = owner;
-    if (weir__thread_runs(future))
+    /* A pending one runs nowhere, and the stack of this thread may be deep. relaxed: what runs here, this
+     * thread has put into RUNNING itself */
+    if (weir__state(weir__load_relaxed(&future->word)) != WEIR__PENDING && weir__thread_runs(future))
         return WEIR__HELP_DEADLOCK;
     void *worker = weir__thread_worker(executor);
     if (worker && executor->ops->run_here(executor, worker, future))

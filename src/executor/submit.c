@@ -87,27 +87,37 @@ static weir_status at_limit(weir_executor *executor, struct weir__request *reque
     return refuse(executor, act(executor, request, verdict, wait_ns, true, future), kind);
 }
 
+/* Under a policy that is asked about every submission. */
+static weir_status admit_asked(weir_executor *executor, struct weir__request *request,
+                               struct weir_future **future)
+{
+    int64_t wait_ns = weir__policy_wait_ns(&executor->policy);
+    /* Of a closed executor no policy is asked. relaxed: admit looks again, under the lock */
+    uint32_t life = weir__load_relaxed(&executor->life);
+    if (life != WEIR__OPEN)
+        return refuse(executor, weir__life_status(life), WEIR__REJECTED_CHECK);
+    weir_verdict verdict = ask(executor, WEIR_ALWAYS, request->submission, &wait_ns);
+    if (verdict == WEIR_REJECT || (unsigned)verdict > WEIR_DISCARD_OLDEST)
+        return refuse(executor, WEIR_EREJECTED, WEIR__REJECTED_CHECK);
+    weir_status status = act(executor, request, verdict, wait_ns, false, future);
+    if (status != WEIR_EREJECTED || (verdict != WEIR_ADMIT && verdict != WEIR_WAIT))
+        return refuse(executor, status, WEIR__REJECTED_LIMIT);
+    if (verdict == WEIR_ADMIT)
+        return at_limit(executor, request, future);
+    return refuse(executor, act(executor, request, verdict, wait_ns, true, future),
+                  WEIR__REJECTED_CHECK);
+}
+
 static weir_status admit(weir_executor *executor, struct weir__request *request,
                          struct weir_future **future)
 {
-    weir_verdict verdict = WEIR_ADMIT;
-    int64_t wait_ns = weir__policy_wait_ns(&executor->policy);
-    if (WEIR__UNLIKELY(executor->asks_always) && !request->must) {
-        /* Of a closed executor no policy is asked. relaxed: admit looks again, under the lock */
-        uint32_t life = weir__load_relaxed(&executor->life);
-        if (life != WEIR__OPEN)
-            return refuse(executor, weir__life_status(life), WEIR__REJECTED_CHECK);
-        verdict = ask(executor, WEIR_ALWAYS, request->submission, &wait_ns);
-        if (verdict == WEIR_REJECT || (unsigned)verdict > WEIR_DISCARD_OLDEST)
-            return refuse(executor, WEIR_EREJECTED, WEIR__REJECTED_CHECK);
-    }
-    weir_status status = act(executor, request, verdict, wait_ns, false, future);
-    if (status == WEIR_EREJECTED && !request->must &&
-        (verdict == WEIR_ADMIT || verdict == WEIR_WAIT))
-        return verdict == WEIR_WAIT
-                   ? refuse(executor, act(executor, request, verdict, wait_ns, true, future),
-                            WEIR__REJECTED_CHECK)
-                   : at_limit(executor, request, future);
+    if (WEIR__UNLIKELY(executor->asks_always) && !request->must)
+        return admit_asked(executor, request, future);
+    weir_status status = executor->ops->admit(executor, request, future);
+    if (WEIR__LIKELY(status == WEIR_OK))
+        return WEIR_OK;
+    if (status == WEIR_EREJECTED && !request->must)
+        return at_limit(executor, request, future);
     return refuse(executor, status, WEIR__REJECTED_LIMIT);
 }
 
