@@ -8,8 +8,8 @@
  *     commons | hints | stations | slots | input buffers | the workers' parts for large results
  *
  * Large arguments go into input buffers, which the parent gives out (buffers.c). Large results go
- * into the worker's own part, from the front to the back; when there is no room left, it waits until
- * the parent has copied all there is, and starts over. So neither shares an allocator with anybody,
+ * into the worker's own part, one behind the other, and from the front again whenever the parent has
+ * copied all there were; when there is no room left, the worker waits for that. So neither shares an allocator with anybody,
  * and what a dead worker had is taken back as a whole. */
 #ifndef WEIR_PROCESS_SEGMENT_H
 #define WEIR_PROCESS_SEGMENT_H

@@ -81,18 +81,20 @@ static void report_done(struct worker *worker, uint64_t hint)
     ring_doorbell(worker);
 }
 
-/* Room in our part; waits until the parent has copied what is in the way. */
+/* Room in our part, from the front if the parent has copied all that was there: what is used over and
+ * over is in the cache, and takes no more memory than what is under way. Waits for that if there is no
+ * room. */
 static uint64_t reserve_part(struct worker *worker, size_t size)
 {
     _Atomic uint32_t *collected = &worker->station->collected;
     size = WEIR__ROUND_UP(size, (size_t)WEIR__CACHE_LINE);
-    if (worker->part_used + size > worker->segment->part_bytes) {
-        uint32_t seen;
-        /* acquire [X2]: the parent's copying is over */
-        while ((seen = weir__load_acquire(collected)) != worker->large_written)
-            weir__futex_wait_shared(collected, seen);
+    bool fits = worker->part_used + size <= worker->segment->part_bytes;
+    uint32_t seen;
+    /* acquire [X2]: the parent's copying is over */
+    while ((seen = weir__load_acquire(collected)) != worker->large_written && !fits)
+        weir__futex_wait_shared(collected, seen);
+    if (seen == worker->large_written)
         worker->part_used = 0;
-    }
     uint64_t offset = worker->part_used;
     worker->part_used += size;
     worker->large_written++;
