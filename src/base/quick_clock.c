@@ -2,23 +2,23 @@
  *
  * To ask the system for the time costs two to four times what the processor's own counter of ticks does,
  * since it has to be made sense of, and waits for whatever the processor is about. Of a task that does
- * nothing, that was a quarter. So each thread asks the system now and then, for about half a millisecond
- * goes on from there by the ticks that have passed, and asks again. What a tick lasts it learns from two
- * answers in a row.
+ * nothing, that was a quarter. So each thread asks the system now and then, goes on from there by the
+ * ticks that have passed, for some tenths of a millisecond, and asks again. What a tick lasts it learns
+ * from two answers in a row.
  *
- * That is as good as the system's clock, but for what the two answers are off: some tens of nanoseconds.
- * It heals by itself whatever a counter may do, which is why the kernel's opinion of it is not asked for.
- * One that was set back, or has gone on while the machine slept, or belongs to another socket, is
- * stale, since the difference is large; an answer that took long, because the thread was interrupted
- * on the way, is not learnt from; nor is one by which ticks would all of a sudden be longer or shorter.
+ * That is as good as the system's clock, but for what the two answers are off: some tens of nanoseconds,
+ * and less than a microsecond if both were as late as is taken. It heals by itself whatever a counter may
+ * do, which is why the kernel's opinion of it is not asked for. One that was set back, or has gone on
+ * while the machine slept, is stale, since the difference is large; an answer that took long, because the
+ * thread was interrupted on the way, is not learnt from; nor is one by which ticks would all of a sudden
+ * be longer or shorter.
  *
  * Deadlines go by weir__now_ns(). tests: unit.base.quick_clock */
 #include "base/quick_clock.h"
 
 #ifdef WEIR__HAS_TICKS
 
-#include <features.h>
-#if defined(__has_include) && __GLIBC_PREREQ(2, 33)
+#if defined(__has_include)
 #if __has_include(<sys/platform/x86.h>)
 #include <sys/platform/x86.h>
 #endif
@@ -37,7 +37,7 @@ bool weir__quick_clock_works(void)
 
 enum {
     PROMPT = 1024,            /* an answer that takes more ticks is not learnt from */
-    APART_LEAST = 1 << 16,    /* nor are two that are closer together than that, */
+    APART_LEAST = 1 << 18,    /* nor are two that are closer together than that, */
     APART_SHIFT = 36,         /* or, in ticks, farther apart than 2^APART_SHIFT */
     UNSTEADY = 64             /* of the length of a tick: so small a part is a change */
 };

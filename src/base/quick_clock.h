@@ -18,7 +18,7 @@ bool weir__quick_clock_works(void);
 
 #ifdef WEIR__HAS_TICKS
 
-enum { WEIR__TICK_SHIFT = 32, WEIR__TICKS_FRESH = 1 << 20 };
+enum { WEIR__TICK_SHIFT = 32, WEIR__TICKS_FRESH = 1 << 19 };
 
 /* What a thread knows: the time at some tick, not long ago, and how long a tick lasts. */
 struct weir__quick_clock {
