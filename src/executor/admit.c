@@ -95,8 +95,8 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
     struct weir__places *places = executor->places;
     /* Of a policy that only rejects, submit has looked already. relaxed: a closed executor says so under
      * the lock */
-    if (!executor->rejects && !request->must && weir__load_relaxed(&executor->life) == WEIR__OPEN &&
-        weir__places_looks_full(executor))
+    if (!executor->rejects && !request->must && weir__places_looks_full(executor) &&
+        weir__load_relaxed(&executor->life) == WEIR__OPEN)
         return WEIR_EREJECTED;
     int64_t now_ns = weir__quick_ns(executor->quick_clock);
     struct weir__wakes wakes = {NULL, NULL};

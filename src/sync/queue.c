@@ -68,9 +68,10 @@ struct ring {
     ck_ring_t ck;               /* head and tail: one consumer-side and one producer-side line */
     struct ring *older;         /* protected by: producers' lock; replaced by enlarge */
     unsigned size;              /* immutable; a power of two */
-    unsigned free;              /* protected by: producers' lock; entries known to be free */
-    unsigned scanned;           /* protected by: producers' lock; what is before it is stale */
-    ck_ring_buffer_t entries[]; /* owned by ck */
+    /* On a line that consumers do not look at, as they do at the size and at the entries. */
+    _Alignas(CK_MD_CACHELINE) unsigned free; /* protected by: producers' lock; known to be free */
+    unsigned scanned;                        /* protected by: producers' lock; before it all is stale */
+    _Alignas(CK_MD_CACHELINE) ck_ring_buffer_t entries[]; /* owned by ck */
 };
 
 struct weir__queue {
