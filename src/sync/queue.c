@@ -103,7 +103,9 @@ static struct ring *ring_create(size_t room)
 
 struct weir__queue *weir__queue_create(size_t room, struct weir__queue_truth truth)
 {
-    struct weir__queue *queue = malloc(sizeof *queue);
+    /* On lines of its own: every consumer looks at it for every task. */
+    struct weir__queue *queue = aligned_alloc(
+        CK_MD_CACHELINE, WEIR__ROUND_UP(sizeof *queue, (size_t)CK_MD_CACHELINE));
     struct ring *first = ring_create(room), *second = ring_create(room);
     if (!queue || !first || !second) {
         free(queue);
