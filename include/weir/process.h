@@ -79,7 +79,8 @@ typedef struct weir_process_options {
     weir_start start;                 /**< how workers come into being */
     bool allow_threads;  /**< create even if the host has threads already, of which some might hold
                               a lock at that moment that the workers would never get. (Unknown where
-                              there is no /proc: then it is taken for one thread.) */
+                              there is no /proc: then it is taken for one thread. A thread that was
+                              joined may be listed for a moment, so a refusal takes 20 ms.) */
     weir_process_limits limits;       /**< of each worker */
     const int *keep_fds; /**< descriptors that workers keep, beside 0, 1 and 2; borrowed for the
                               call; all others are closed in them */
@@ -91,7 +92,8 @@ typedef struct weir_process_options {
     int64_t deaths_within_ns; /**< ... in that time, without one task that ended by itself, break the
                                    executor; 0: 10 s */
     bool dispatch; /**< done-callbacks run in weir_executor_dispatch(), see there */
-    int64_t spin_ns; /**< as for the thread executor; also for the thread that ends tasks */
+    int64_t spin_ns; /**< as for the thread executor; also for the thread that ends tasks. Workers with
+                          limits.cpu_seconds do not look */
 } weir_process_options;
 
 /** Create a process executor and start its workers.

@@ -43,7 +43,7 @@ typedef struct weir_stats {
     uint64_t respawned;         /**< workers started in the place of one that died */
     uint64_t spawn_failures;    /**< workers that could not be started */
     uint64_t run_ns;            /**< time in the functions of completed tasks. (Of a task, this and
-                                     the next are true to less than a microsecond. Of a worker that
+                                     the next are true to about a microsecond. Of a worker that
                                      goes straight from one task to the next, the way between them
                                      is in it, for which the clock is not read again.) */
     uint64_t wait_ns;           /**< time that tasks which have started spent in the backlog */

@@ -51,9 +51,10 @@ typedef struct weir_thread_options {
     bool dispatch; /**< done-callbacks run in weir_executor_dispatch(), see there */
     int64_t spin_ns; /**< how long, at the most, an idle worker may look for a task, and whoever waits
                           for a future for its end, before they sleep. 0: WEIR_SPIN_DEFAULT;
-                          WEIR_NO_SPIN: not at all. Nobody looks for much longer than being woken up
-                          costs on the machine, nor often in vain: where tasks are far apart, one
-                          sleep in 64 begins with a look */
+                          WEIR_NO_SPIN: not at all. Nobody looks for more than four times as long as
+                          being woken up takes on the machine, nor often in vain: where tasks are
+                          far apart, one sleep in 64 begins with a look. Looking takes processor
+                          time, of which a cgroup may give little */
 } weir_thread_options;
 
 /** Create a thread executor and start min_workers threads.

@@ -7,11 +7,12 @@
  * from two answers in a row.
  *
  * That is as good as the system's clock, but for what the two answers are off: some tens of nanoseconds,
- * and less than a microsecond if both were as late as is taken. It heals by itself whatever a counter may
- * do, which is why the kernel's opinion of it is not asked for. One that was set back, or has gone on
- * while the machine slept, is stale, since the difference is large; an answer that took long, because the
- * thread was interrupted on the way, is not learnt from; nor is one by which ticks would all of a sudden
- * be longer or shorter.
+ * and about half a microsecond if both were as late as is taken. It heals by itself. A counter that was
+ * set back, or has gone on while the machine slept, is stale, since the difference is large; an answer
+ * that took long, because the thread was interrupted on the way, is not learnt from; nor is one by which
+ * ticks would all of a sudden be longer or shorter. What is not noticed is a move to a core whose counter
+ * is ahead by less than a look is good for: then times are wrong by as much, until the next. Counters that
+ * run evenly agree, unless the firmware has set one of them.
  *
  * Deadlines go by weir__now_ns(). tests: unit.base.quick_clock */
 #include "base/quick_clock.h"
@@ -36,9 +37,10 @@ bool weir__quick_clock_works(void)
 }
 
 enum {
-    PROMPT = 1024,            /* an answer that takes more ticks is not learnt from */
+    PROMPT = 512,             /* an answer that takes more ticks is not learnt from */
     APART_LEAST = 1 << 18,    /* nor are two that are closer together than that, */
     APART_SHIFT = 36,         /* or, in ticks, farther apart than 2^APART_SHIFT */
+    LATE_MOST = 64,           /* so many late ones in a row, and none is asked for any more */
     UNSTEADY = 64             /* of the length of a tick: so small a part is a change */
 };
 
@@ -80,11 +82,14 @@ static void learn(struct weir__quick_clock *own, uint64_t tick, int64_t ns)
 
 int64_t weir__quick_clock_renew(struct weir__quick_clock *own)
 {
+    if (WEIR__UNLIKELY(own->late == LATE_MOST)) /* the system's clock is slow, or the counter is */
+        return weir__now_ns();
     uint64_t before = __builtin_ia32_rdtsc();
     int64_t ns = weir__now_ns();
     uint64_t took = __builtin_ia32_rdtsc() - before;
     if (took < PROMPT)
         learn(own, before + took / 2, ns);
+    own->late = took < PROMPT ? 0 : own->late + 1;
     return ns;
 }
 

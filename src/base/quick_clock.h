@@ -26,6 +26,7 @@ struct weir__quick_clock {
     int64_t ns;
     uint64_t ns_per_tick; /* times 2^WEIR__TICK_SHIFT; 0: not known yet */
     uint64_t fresh;       /* so many ticks from there, that is good enough; 0: not at all */
+    unsigned late;        /* answers in a row that came too late to be learnt from */
 };
 
 extern _Thread_local struct weir__quick_clock weir__quick_clock
@@ -34,8 +35,8 @@ extern _Thread_local struct weir__quick_clock weir__quick_clock
 /* Look at the system's clock, and learn from it. */
 int64_t weir__quick_clock_renew(struct weir__quick_clock *);
 
-/* weir__now_ns(), but for a fraction of a microsecond. works: what weir__quick_clock_works() said. The time
- * of one thread may go back by as much, and be ahead of another's. */
+/* weir__now_ns(), but for a fraction of a microsecond. works: what weir__quick_clock_works() said. The
+ * time of one thread may go back by as much, and be ahead of another's. */
 static inline int64_t weir__quick_ns(bool works)
 {
     if (!works)

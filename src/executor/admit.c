@@ -112,7 +112,7 @@ weir_status weir__places_admit(weir_executor *executor, struct weir__request *re
 }
 
 /* Count a task that was taken out of the backlog, pass its place on, store its end, wake those who
- * wait for it. True: there may be callbacks. Requires: CLAIMED by the caller, no lock. */
+ * wait for it. True: there are callbacks. Requires: CLAIMED by the caller, no lock. */
 static bool close_withdrawn(weir_executor *executor, struct weir_future *future, weir_status status,
                             weir__counter *counter)
 {

@@ -81,7 +81,7 @@ void weir__places_enqueue_locked(weir_executor *, struct weir_future *, uint32_t
 bool weir__places_to_spare_locked(weir_executor *);
 
 /* Whether newcomers have to go to the end of the list, free places or not. Requires: lock. */
-static inline bool weir__places_held_back_locked(const struct weir__places *places)
+static inline bool weir__places_held_back_locked(struct weir__places *places)
 {
     return places->first_blocked && !places->passing &&
            !weir__load_relaxed(&places->napping); /* lock held */

@@ -1,8 +1,9 @@
 /* Running one task's function.
  *
  * What is known about a thread is kept in the thread: which worker it is, and the stack of tasks it
- * is running, each on top of the one that waits for it. Nothing else in the library is per thread,
- * and nothing is global.
+ * is running, each on top of the one that waits for it. Besides this, what a thread knows of its clock
+ * (base/quick_clock.c) and what periodic callback it is in (schedule/periodic_run.c) are per thread;
+ * nothing is global.
  *
  * A task that ends its thread (pthread_exit, or a cancellation that it let happen) unwinds through
  * here: the cleanup handler ends its future as failed, as the unwinding passes, for each task on the

@@ -122,6 +122,8 @@ weir_status weir_as_completed_next(weir_as_completed *it, int64_t timeout_ns, si
         if (status != WEIR_OK)
             return status;
         size_t gaps = it->gather.count - it->distinct; /* NULL entries count as ended */
+        open = first_open(it);
+        it->gather.spin = open ? weir__slab_spin(open->slab) : NULL; /* those yielded may be gone */
         if (timeout_ns)
             weir__gather_wait(&it->gather, gaps + it->yielded + 1, false, deadline_ns);
         member = weir__gather_take(&it->gather);

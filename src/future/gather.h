@@ -26,7 +26,7 @@ struct weir__gather {
     struct weir__member *members; /* immutable; count of them */
     size_t count;                 /* immutable */
     bool has_promises;            /* immutable after init; some may come to stand for a task */
-    struct weir__spin *spin;      /* immutable after init; of one of them, or NULL */
+    struct weir__spin *spin;      /* the waiter's; of one that it has a reference to, or NULL */
     struct weir__lock lock;       /* protects what follows */
     struct weir__member *done;    /* ended, in that order, not yet taken */
     struct weir__member **done_end;

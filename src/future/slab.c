@@ -48,7 +48,7 @@ struct weir__slab {
     struct weir__dispatch *dispatch;      /* immutable once slots are out; may be NULL; owned */
     size_t arg_bytes, result_bytes;       /* immutable */
     size_t stride;                        /* immutable; bytes from slot to slot */
-    struct weir__spin spin;               /* shared by all who wait for one of its futures */
+    _Alignas(WEIR__CACHE_LINE) struct weir__spin spin; /* shared by all who wait for its futures */
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t free; /* atomic [S1] */
     _Alignas(WEIR__CACHE_LINE) struct weir__lock grow; /* protects total and chunks */
     uint32_t total;                       /* slots that have been laid out */

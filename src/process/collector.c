@@ -112,9 +112,11 @@ static bool any_reports(struct weir__process_pool *pool)
     return any && !pool->spoilt; /* only the collector sets spoilt */
 }
 
-static bool sees_reports(void *pool)
+static bool sees_anything(void *argument)
 {
-    return any_reports(pool);
+    struct weir__process_pool *pool = argument;
+    /* relaxed: who rings has written to the eventfd as well */
+    return weir__load_relaxed(&pool->called) || any_reports(pool);
 }
 
 /* Take what workers have reported. True: there was something. */
@@ -398,9 +400,11 @@ static void sleep_until(struct weir__process_pool *pool, int64_t deadline_ns)
 {
     struct weir__commons *commons = weir__segment_commons(weir__pool_segment(pool));
     _Atomic uint32_t *doorbell = &commons->doorbell;
-    if (weir__spin(&pool->spin, deadline_ns, sees_reports, pool))
+    /* relaxed: who came before this is in the eventfd as well */
+    weir__store_relaxed(&pool->called, 0u);
+    if (weir__spin(&pool->spin, deadline_ns, sees_anything, pool))
         return;
-    int64_t rest_ns = deadline_ns - weir__now_ns();
+    int64_t asleep_ns = weir__now_ns(), rest_ns = deadline_ns - asleep_ns;
     struct timespec rest = {.tv_sec = 0, .tv_nsec = 0};
     weir__store_relaxed(&commons->rung_ns, (int64_t)0); /* advice */
     weir__store_seq_cst(doorbell, 1u);                  /* seq_cst [X5] */
@@ -414,8 +418,8 @@ static void sleep_until(struct weir__process_pool *pool, int64_t deadline_ns)
     weir__store_relaxed(doorbell, 0u); /* nothing depends on it: an extra ring is only an extra ring */
     if (ready <= 0)
         return;
-    int64_t rung_ns = weir__load_relaxed(&commons->rung_ns); /* whatever it says does no harm */
-    if (rung_ns > 0)
+    int64_t rung_ns = weir__load_relaxed(&commons->rung_ns); /* whatever it says: it is advice */
+    if (rung_ns >= asleep_ns && (rest.tv_sec || rest.tv_nsec))
         weir__spin_learn(&pool->spin, weir__now_ns() - rung_ns);
     if (robbed(pool, count) && !pool->spoilt)
         weir__process_break(pool, true);
@@ -520,6 +524,7 @@ void *weir__collector_main(void *argument)
         weir__process_say_started(pool, false);
         return NULL;
     }
+    pool->watched_until_ns = weir__now_ns();
     while (!pool->leaving || pool->manned)
         round_of(pool, STEPS);
     depart(pool);

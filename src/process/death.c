@@ -339,6 +339,7 @@ static void reset_station(struct weir__process_pool *pool, size_t worker)
     struct weir__station *station = weir__segment_station(weir__pool_segment(pool), worker);
     /* relaxed, all: there is no such worker; the fork, or the order to the zygote, publishes */
     weir__store_relaxed(&station->sleep, 0u);
+    weir__store_relaxed(&station->woken_ns, (int64_t)0);
     weir__store_relaxed(&station->phase, (uint32_t)WEIR__PHASE_NONE);
     weir__store_relaxed(&station->collected, 0u);
     weir__store_relaxed(&station->done_tail, (uint64_t)0);

@@ -47,7 +47,8 @@ void weir__idle_wake_one(const struct weir__segment *segment)
     for (size_t i = 0; i < segment->workers; i++) {
         _Atomic uint32_t *sleep = &weir__segment_station(segment, i)->sleep;
         uint32_t word = weir__load_seq_cst(sleep); /* seq_cst [X4] */
-        while (word == IDLE || word == ASLEEP) {
+        /* It goes from IDLE to ASLEEP once; one that does otherwise is not waited for. */
+        for (int tries = 0; tries < 2 && (word == IDLE || word == ASLEEP); tries++) {
             uint32_t before = word;
             if (before == ASLEEP) /* relaxed: advice, for spin.h */
                 weir__store_relaxed(&weir__segment_station(segment, i)->woken_ns, weir__now_ns());
@@ -83,7 +84,7 @@ static void sleep_until_awake(struct weir__station *station, struct weir__spin *
     while (weir__load_acquire(&station->sleep) == ASLEEP) /* acquire [X4] */
         weir__futex_wait_shared(&station->sleep, ASLEEP);
     int64_t woken_ns = weir__load_relaxed(&station->woken_ns);
-    if (woken_ns)
+    if (woken_ns > 0) /* whatever others write there */
         weir__spin_learn(spin, weir__now_ns() - woken_ns);
 }
 

@@ -199,12 +199,12 @@ static size_t count_threads(void)
 static bool has_threads(void)
 {
     enum { LOOKS = 20 };
-    for (int i = 0; i < LOOKS; i++) {
-        if (count_threads() <= 1)
-            return false;
+    for (int i = 0; count_threads() > 1; i++) {
+        if (i == LOOKS)
+            return true;
         nanosleep(&(struct timespec){.tv_nsec = WEIR_MILLISECOND}, NULL);
     }
-    return true;
+    return false;
 }
 
 /* Replace zeros by what they stand for. */
@@ -246,7 +246,7 @@ static void plan_init(struct weir__process_pool *pool, const weir_process_option
     plan->worker_fini = options->worker_fini;
     plan->fini_data = options->fini_data;
     plan->tasks_per_worker = options->tasks_per_worker;
-    plan->spin_ns = pool->base.spin_ns;
+    plan->spin_ns = options->limits.cpu_seconds ? 0 : pool->base.spin_ns; /* it would use them up */
     plan->keep_fds_count = options->keep_fds_count;
     if (options->keep_fds_count)
         memcpy(plan->keep_fds, options->keep_fds,
@@ -359,6 +359,7 @@ weir_status weir_process_executor_create_sized(weir_executor **out,
     weir__executor_set_spin(&pool->base, own.spin_ns);
     pool_init(pool, &own);
     pool->spin.most_ns = pool->base.spin_ns;
+    pool->spin.weight = (unsigned)own.workers - 1; /* it looks at the stations of all */
     status = resources_init(pool);
     if (status == WEIR_OK)
         status = pool_start(pool);

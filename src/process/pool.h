@@ -109,8 +109,8 @@ struct weir__process_pool {
     struct weir__post *post;
     size_t manned;               /* posts that are not VACANT */
     bool lost;                   /* the zygote */
-    int64_t watched_ns;          /* for how long the zygote was watched, ever: the clock of the above
-                                    two and the next, which stands still while nobody looks */
+    int64_t watched_ns;          /* for how long the zygote was watched, ever: the clock of asked_ns,
+                                    seen_dead_ns and news_ns, which stands still while nobody looks */
     int64_t watched_until_ns;
     int64_t news_ns;             /* when the zygote last said anything */
     bool nonsense;               /* a completion ring makes no sense */
@@ -129,6 +129,7 @@ struct weir__process_pool {
     unsigned failures;           /* of fork, in a row */
     struct pollfd *poll;
     struct weir__spin spin;      /* for completions */
+    _Atomic uint32_t called;     /* relaxed, any thread: somebody has rung since it was last cleared */
 
     _Atomic uint32_t started;    /* futex: 0 not yet, 1 a worker runs, 2 none could be started */
 };

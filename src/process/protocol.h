@@ -45,8 +45,8 @@
  *      mistake one round for another. A slow consumer reads an entry that is being overwritten only
  *      if the head has moved on, and then its CAS fails.
  * [X4] Sleep. A worker says in its sleep word that it is idle, then looks at the ring once more. The
- *      parent pushes a hint, then looks for a worker that is idle. All four are sequentially consistent: one of
- *      the two sees the other. See idle.c.
+ *      parent pushes a hint, then looks for a worker that is idle. All four are sequentially
+ *      consistent: one of the two sees the other. See idle.c.
  * [X5] Doorbell. The same between the workers and the parent: the parent stores 1, then looks at
  *      the completion rings; a worker pushes a completion, then reads the doorbell, and whoever
  *      turns the 1 into 0 writes to the eventfd.

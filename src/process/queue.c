@@ -153,6 +153,7 @@ void weir__process_ring(struct weir__process_pool *pool)
 {
     struct weir__segment *segment = weir__pool_segment(pool);
     uint64_t one = 1;
+    weir__store_relaxed(&pool->called, 1u); /* a hint, for a collector that does not sleep yet */
     /* Else its counter is full: the collector is awake. */
     if (write(pool->plan.doorbell_fd, &one, sizeof one) < 0 && errno == EBADF) {
         /* The host has closed it, as we know before a collector that sleeps does. The workers have it

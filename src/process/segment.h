@@ -9,8 +9,8 @@
  *
  * Large arguments go into input buffers, which the parent gives out (buffers.c). Large results go
  * into the worker's own part, one behind the other, and from the front again whenever the parent has
- * copied all there were; when there is no room left, the worker waits for that. So neither shares an allocator with anybody,
- * and what a dead worker had is taken back as a whole. */
+ * copied all there were; when there is no room left, the worker waits for that. So neither shares an
+ * allocator with anybody, and what a dead worker had is taken back as a whole. */
 #ifndef WEIR_PROCESS_SEGMENT_H
 #define WEIR_PROCESS_SEGMENT_H
 

@@ -3,8 +3,7 @@
  * The word is changed by the unparking threads to LEFT, by exchange, and by its owner: LEFT to NONE when
  * it takes the token, NONE to ASLEEP before it sleeps. So whoever leaves a token learns in the same
  * instruction whether somebody has to be woken, and one that finds the owner still looking saves itself
- * the system call. A sleep that ends without a token leaves ASLEEP behind: the next token then costs a
- * wake-up of nobody. */
+ * the system call. A sleep that ends without a token takes ASLEEP back. */
 #include "sync/parker.h"
 
 #include "base/atomic.h"
@@ -23,18 +22,15 @@ static bool take(struct weir__parker *parker)
 
 bool weir__park(struct weir__parker *parker, int64_t deadline_ns)
 {
-    bool in_time = true;
-    for (;;) {
-        uint32_t none = NONE;
-        if (take(parker))
-            return true;
-        if (!in_time)
-            return false;
-        /* relaxed: it tells nothing but that we sleep */
-        weir__store_relaxed(&parker->woken_ns, (int64_t)0);
-        if (weir__cas_relaxed(&parker->token, &none, (uint32_t)ASLEEP) || none == ASLEEP)
-            in_time = weir__futex_wait(&parker->token, ASLEEP, deadline_ns);
-    }
+    uint32_t none = NONE, asleep = ASLEEP;
+    weir__store_relaxed(&parker->woken_ns, (int64_t)0);
+    /* relaxed: it tells nothing but that we sleep */
+    if (weir__cas_relaxed(&parker->token, &none, (uint32_t)ASLEEP) || none == ASLEEP)
+        while (weir__load_relaxed(&parker->token) == ASLEEP) /* until there is a token to be taken */
+            if (!weir__futex_wait(&parker->token, ASLEEP, deadline_ns) &&
+                weir__cas_relaxed(&parker->token, &asleep, (uint32_t)NONE))
+                return false; /* relaxed, likewise */
+    return take(parker);
 }
 
 static bool is_left(void *parker)

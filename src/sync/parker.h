@@ -1,8 +1,8 @@
 /* Where one thread sleeps until another one lets it go on: a binary semaphore with one waiter.
  *
  * unpark() leaves a token, park() takes it; whichever comes first, no wake-up is lost, because the
- * sleep is conditional on the word. Tokens do not add up: the pairs of calls in
- * this library are one to one, guarded by the lock of whatever list the parked thread is in. */
+ * sleep is conditional on the word. Tokens do not add up: the pairs of calls in this library are one to
+ * one, guarded by the lock of whatever list the parked thread is in. */
 #ifndef WEIR_SYNC_PARKER_H
 #define WEIR_SYNC_PARKER_H
 

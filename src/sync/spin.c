@@ -3,9 +3,9 @@
  * To put a thread to sleep and to wake it up takes microseconds, and where idle cores are slow to wake
  * (in a virtual machine, or in deep sleep) a hundred; what the thread waits for is often closer. But one
  * that looks in vain has burnt that time. As with skis, which are rented until the rent has reached the
- * price: nobody looks for much longer than a wake-up costs. That is measured, as the time from the moment
- * at which somebody set out to wake the thread; and nobody looks for it before it is known. It is taken
- * four times, because what is waited for may itself begin with the wake-ups of one or two others, who
+ * price: nobody looks for more than a few times as long as a wake-up takes. That is measured, as the time
+ * from the moment at which somebody set out to wake the thread; before it is known, nobody looks. It is
+ * taken four times, because what is waited for may itself begin with the wake-ups of one or two others, who
  * will only be spared theirs once everybody looks.
  *
  * And looks are tried only as long as they succeed: after n misses in a row 2^n - 1 sleeps go without
@@ -26,10 +26,10 @@
 
 enum { LOOKS = 40, MISSES_MOST = 63, COSTS = 4, MEMORY = 4 };
 
-static bool look(int64_t end_ns, bool (*seen)(void *), void *what)
+static bool look(unsigned looks, int64_t end_ns, bool (*seen)(void *), void *what)
 {
     do {
-        for (int i = 0; i < LOOKS; i++, weir__pause())
+        for (unsigned i = 0; i <= looks; i++, weir__pause())
             if (seen(what))
                 return true;
         sched_yield();
@@ -54,11 +54,15 @@ bool weir__spin(struct weir__spin *spin, int64_t deadline_ns, bool (*seen)(void 
     int64_t most_ns = spin->most_ns ? worth_ns(spin) : 0;
     if (most_ns == 0)
         return false;
-    int64_t end_ns = weir__now_ns() + most_ns;
-    if (look(end_ns < deadline_ns ? end_ns : deadline_ns, seen, what)) {
+    int64_t now_ns = weir__now_ns(), rest_ns = deadline_ns - now_ns;
+    if (rest_ns <= 0)
+        return false;
+    if (look(LOOKS / (spin->weight + 1), now_ns + (most_ns < rest_ns ? most_ns : rest_ns), seen, what)) {
         weir__store_relaxed(&spin->misses, 0u);
         return true;
     }
+    if (rest_ns < most_ns)
+        return false; /* cut short, which says nothing */
     uint32_t misses = 2 * weir__load_relaxed(&spin->misses) + 1;
     misses = misses < MISSES_MOST ? misses : MISSES_MOST;
     weir__store_relaxed(&spin->misses, misses);

@@ -10,6 +10,7 @@
  * thing. All zero: never look. */
 struct weir__spin {
     int64_t most_ns;         /* immutable; how long to look, at the most */
+    unsigned weight;         /* immutable; a look takes as long as so many simple ones; 0: one */
     _Atomic uint32_t cost_ns; /* atomic, relaxed; what being woken up costs, lately; 0: not known */
     _Atomic uint32_t misses; /* atomic, relaxed; 2^n - 1 after n looks in vain in a row */
     _Atomic uint32_t pass;   /* atomic, relaxed; sleeps that are to go without a look */
@@ -18,8 +19,8 @@ struct weir__spin {
 /* The caller has slept, and is awake so long after somebody set out to wake it. */
 void weir__spin_learn(struct weir__spin *spin, int64_t cost_ns);
 
-/* Call seen(what) until it is true: true. False at once if looking is not worth it now; or once the time
- * for it, or the deadline, has passed. */
+/* Call seen(what) until it is true: true. False at once if looking is not worth it now, or the deadline
+ * has passed; or once that, or the time for looking, is over. */
 bool weir__spin(struct weir__spin *spin, int64_t deadline_ns, bool (*seen)(void *), void *what);
 
 #endif

@@ -39,8 +39,12 @@ enum { IDLE_LOOKS = 100, STREAM = 2 };
 /* End the future of a task that has run, for whoever waits, or is to be called. */
 static void end_seen(struct weir__worker *worker, struct weir_future *future, weir_status status)
 {
-    if (weir__future_close(future, status)) {
+    bool called = weir__future_close(future, status);
+    /* relaxed: it does not change any more. Waking whoever waited takes time, which is not the next
+     * task's. */
+    if (weir__load_relaxed(&future->word) & WEIR__OBSERVED)
         worker->clock_ns = 0;
+    if (called) {
         /* relaxed: a number for sizing */
         weir__add_relaxed(&worker->pool->calling_back, (size_t)1);
         weir__future_call_back(future);
@@ -87,7 +91,7 @@ static void run_claimed(struct weir__worker *worker, struct weir_future *future,
 {
     struct weir__pool *pool = worker->pool;
     int64_t now_ns = start_ns(worker, future, nested);
-    if (WEIR__UNLIKELY(future->flags & WEIR__TIMED) && now_ns > future->start_by_ns) {
+    if (WEIR__UNLIKELY(future->flags & WEIR__TIMED) && weir__now_ns() > future->start_by_ns) {
         weir__add_seq_cst(&pool->base.counters.expired, (uint64_t)1); /* seq_cst [A1] */
         weir__places_freed(&pool->base);
         weir__future_end(future, WEIR_EEXPIRED, &worker->cache);

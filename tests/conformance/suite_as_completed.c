@@ -27,6 +27,29 @@ static void as_completed_of_none_is_at_its_end(void **state)
     weir_as_completed_destroy(it);
 }
 
+/* What has been yielded may be gone, with its executor. */
+static void as_completed_outlives_the_executor_of_one_that_was_yielded(void **state)
+{
+    needs(state, TRAIT_CONCURRENT);
+    struct parked parked = park(state, .workers = 1, .limit = 1);
+    weir_executor *other = NULL;
+    assert_status(weir_thread_executor_create(&other, &(weir_thread_options){ .workers = 1 }), WEIR_OK);
+    weir_future *future[2] = { submit_ok(parked.executor, noop_task, NULL, 0),
+                               submit_ok(other, noop_task, NULL, 0) };
+    weir_as_completed *it = iterate(future, 2);
+    assert_int_equal(next_of(it), 1);
+    weir_future_unref(future[1]);
+    weir_executor_destroy(other);
+    size_t index;
+    for (int i = 0; i < 10; i++)
+        assert_status(weir_as_completed_next(it, WEIR_MICROSECOND, &index), WEIR_ETIMEDOUT);
+    gate_open(parked.gate);
+    assert_int_equal(next_of(it), 0);
+    weir_as_completed_destroy(it);
+    weir_future_unref(future[0]);
+    unpark(&parked);
+}
+
 static void as_completed_yields_each_once(void **state)
 {
     enum { N = 50 };
@@ -168,6 +191,7 @@ int suite_as_completed(const struct executor_factory *factory)
 {
     const struct CMUnitTest tests[] = {
         ON(factory, as_completed_of_none_is_at_its_end),
+        ON(factory, as_completed_outlives_the_executor_of_one_that_was_yielded),
         ON(factory, as_completed_yields_each_once),
         ON(factory, as_completed_ended_ones_come_first_in_array_order),
         ON(factory, as_completed_timed_out_goes_on),

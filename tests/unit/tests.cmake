@@ -9,7 +9,7 @@ weir_add_test(unit/sync/fork_guard.c WRAP madvise mmap)
 weir_add_test(unit/sync/lock.c)
 weir_add_test(unit/sync/queue.c LIBRARIES CK::headers)
 weir_add_test(unit/sync/queue_shared.c)
-weir_add_test(unit/sync/spin.c WRAP weir__futex_wait weir__futex_wake)
+weir_add_test(unit/sync/spin.c WRAP weir__futex_wait weir__futex_wake sched_yield)
 weir_add_test(unit/sync/thread.c)
 
 weir_add_test(unit/future/dispatch.c WRAP weir__bell_ring weir__bell_silence)
