@@ -56,7 +56,7 @@ static bool is_steady(uint64_t before, uint64_t now)
 /* What a tick lasts by two answers; 0: that cannot be. */
 static uint64_t measure(uint64_t ticks, int64_t ns)
 {
-    if (ticks < APART_LEAST || ticks >> APART_SHIFT || ns <= 0 || ns >> (63 - WEIR__TICK_SHIFT + 4))
+    if (ticks >> APART_SHIFT || ns <= 0 || ns >> (63 - WEIR__TICK_SHIFT + 4))
         return 0;
     uint64_t ns_per_tick = (uint64_t)((double)ns / (double)ticks *
                                       (double)(UINT64_C(1) << WEIR__TICK_SHIFT));
@@ -69,12 +69,8 @@ static void learn(struct weir__quick_clock *own, uint64_t tick, int64_t ns)
     if (own->tick && apart < APART_LEAST)
         return; /* the first answer stays, until one comes that is far enough from it */
     uint64_t measured = own->tick ? measure(apart, ns - own->ns) : 0;
-    if (!own->ns_per_tick || !measured)
-        own->ns_per_tick = measured;
-    else if (!is_steady(own->ns_per_tick, measured))
-        own->ns_per_tick = 0;
-    else
-        own->ns_per_tick = measured;
+    bool changed = own->ns_per_tick && !is_steady(own->ns_per_tick, measured);
+    own->ns_per_tick = changed ? 0 : measured;
     own->tick = tick;
     own->ns = ns;
     own->fresh = own->ns_per_tick ? WEIR__TICKS_FRESH : 0;

@@ -420,7 +420,7 @@ static void sleep_until(struct weir__process_pool *pool, int64_t deadline_ns)
         return;
     int64_t rung_ns = weir__load_relaxed(&commons->rung_ns); /* whatever it says: it is advice */
     if (rung_ns >= asleep_ns && (rest.tv_sec || rest.tv_nsec))
-        weir__spin_learn(&pool->spin, weir__now_ns() - rung_ns);
+        weir__spin_woken(&pool->spin, rung_ns);
     if (robbed(pool, count) && !pool->spoilt)
         weir__process_break(pool, true);
     empty_descriptors(pool);

@@ -83,9 +83,7 @@ static void sleep_until_awake(struct weir__station *station, struct weir__spin *
         return;
     while (weir__load_acquire(&station->sleep) == ASLEEP) /* acquire [X4] */
         weir__futex_wait_shared(&station->sleep, ASLEEP);
-    int64_t woken_ns = weir__load_relaxed(&station->woken_ns);
-    if (woken_ns > 0) /* whatever others write there */
-        weir__spin_learn(spin, weir__now_ns() - woken_ns);
+    weir__spin_woken(spin, weir__load_relaxed(&station->woken_ns)); /* whatever others write there */
 }
 
 bool weir__idle_next(const struct weir__segment *segment, size_t worker, struct weir__spin *spin,

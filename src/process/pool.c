@@ -42,7 +42,7 @@ static size_t worker_stats(const weir_executor *executor, weir_worker_stats *out
         /* relaxed: gauges; a task that ends in between is missed in one and not yet in the other */
         int64_t since_ns = weir__load_relaxed(
             &weir__segment_station(&pool->plan.segment, i)->running_since_ns);
-        uint64_t running_ns = since_ns > 0 && now_ns > since_ns ? (uint64_t)(now_ns - since_ns) : 0;
+        uint64_t running_ns = since_ns > 0 ? weir__elapsed_ns(since_ns, now_ns) : 0;
         out[i] = (weir_worker_stats){
             .completed = weir__load_relaxed(&post->counters.completed),
             .busy_ns = weir__load_relaxed(&post->busy_ns) + running_ns,

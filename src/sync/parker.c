@@ -44,11 +44,7 @@ bool weir__park_warm(struct weir__parker *parker, int64_t deadline_ns, struct we
     if (!is_left(parker))
         (void)weir__spin(spin, deadline_ns, is_left, parker);
     bool taken = weir__park(parker, deadline_ns);
-    int64_t woken_ns = weir__load_relaxed(&parker->woken_ns); /* for advice only */
-    if (woken_ns) {
-        weir__store_relaxed(&parker->woken_ns, (int64_t)0);
-        weir__spin_learn(spin, weir__now_ns() - woken_ns);
-    }
+    weir__spin_woken(spin, weir__load_relaxed(&parker->woken_ns)); /* advice */
     return taken;
 }
 

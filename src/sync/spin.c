@@ -80,3 +80,9 @@ void weir__spin_learn(struct weir__spin *spin, int64_t cost_ns)
     cost_ns = before_ns ? before_ns + (cost_ns - before_ns) / MEMORY : cost_ns;
     weir__store_relaxed(&spin->cost_ns, cost_ns < UINT32_MAX ? (uint32_t)cost_ns : UINT32_MAX);
 }
+
+void weir__spin_woken(struct weir__spin *spin, int64_t woken_ns)
+{
+    if (woken_ns > 0)
+        weir__spin_learn(spin, weir__now_ns() - woken_ns);
+}

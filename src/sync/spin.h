@@ -18,6 +18,8 @@ struct weir__spin {
 
 /* The caller has slept, and is awake so long after somebody set out to wake it. */
 void weir__spin_learn(struct weir__spin *spin, int64_t cost_ns);
+/* The same, by the moment at which that was; none, if it is not above 0. */
+void weir__spin_woken(struct weir__spin *spin, int64_t woken_ns);
 
 /* Call seen(what) until it is true: true. False at once if looking is not worth it now, or the deadline
  * has passed; or once that, or the time for looking, is over. */

@@ -127,7 +127,7 @@ static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats
         struct weir__worker *worker = pool->workers[i];
         /* relaxed: gauges; a task that ends in between is missed in one and not yet in the other */
         int64_t since_ns = weir__load_relaxed(&worker->running_since_ns);
-        uint64_t running_ns = since_ns && now_ns > since_ns ? (uint64_t)(now_ns - since_ns) : 0;
+        uint64_t running_ns = since_ns ? weir__elapsed_ns(since_ns, now_ns) : 0;
         out[i] = (weir_worker_stats){
             .completed = weir__load_relaxed(&worker->counters.completed),
             .busy_ns = weir__load_relaxed(&worker->busy_ns) + running_ns,
