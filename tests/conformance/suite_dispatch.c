@@ -7,6 +7,7 @@
 #include "conformance/conformance.h"
 #include "support/allocations.h"
 #include "support/crew.h"
+#include "support/dispatch.h"
 
 enum { MOST = 8 };
 
@@ -27,27 +28,6 @@ static void look(weir_future *future, void *data)
     sight->thread = pthread_self();
     sight->turn = atomic_fetch_add(&turns, 1);
     atomic_fetch_add(&sight->called, 1);
-}
-
-static bool readable(weir_executor *executor)
-{
-    struct pollfd fd = { .fd = weir_executor_fd(executor), .events = POLLIN };
-    return poll(&fd, 1, 0) == 1;
-}
-
-static size_t dispatch(weir_executor *executor, size_t most)
-{
-    size_t count = SIZE_MAX;
-    assert_status(weir_executor_dispatch(executor, most, &count), WEIR_OK);
-    return count;
-}
-
-/* A task that has ended, with nobody told of it yet. */
-static weir_future *ended_task(weir_executor *executor)
-{
-    weir_future *future = submit_ok(executor, noop_task, NULL, 0);
-    end_of(future);
-    return future;
 }
 
 /* One that has ended, with a callback that waits. */

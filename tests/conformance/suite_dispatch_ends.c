@@ -2,13 +2,13 @@
  * liberties with the descriptor. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "conformance/conformance.h"
 #include "support/child.h"
 #include "support/crew.h"
+#include "support/dispatch.h"
 
 struct sight {
     _Atomic uint32_t called;
@@ -21,26 +21,6 @@ static void look(weir_future *future, void *data)
     (void)future;
     sight->thread = pthread_self();
     atomic_fetch_add(&sight->called, 1);
-}
-
-static bool readable(weir_executor *executor)
-{
-    struct pollfd fd = { .fd = weir_executor_fd(executor), .events = POLLIN };
-    return poll(&fd, 1, 0) == 1;
-}
-
-static size_t dispatch(weir_executor *executor, size_t most)
-{
-    size_t count = SIZE_MAX;
-    assert_status(weir_executor_dispatch(executor, most, &count), WEIR_OK);
-    return count;
-}
-
-static weir_future *ended_task(weir_executor *executor)
-{
-    weir_future *future = submit_ok(executor, noop_task, NULL, 0);
-    end_of(future);
-    return future;
 }
 
 /* A task that has ended, whose callback waits; its future is given up. */
