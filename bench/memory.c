@@ -19,27 +19,11 @@
 #include <unistd.h>
 
 #include "allocations.h"
-#include "harness.h"
-#include "weir/weir.h"
+#include "calls.h"
 
 enum { WORKERS = 2, LIMIT = 1024, BRIEFLY = 1000 };
 
-static void must(weir_status status)
-{
-    if (status != WEIR_OK)
-        bench_die("weir: %s", weir_status_text(status));
-}
-
 static sem_t gate;
-
-static weir_status held(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    while (sem_wait(&gate) != 0)
-        ;
-    return WEIR_OK;
-}
 
 static weir_status value(weir_task *task, void *arg)
 {
@@ -63,7 +47,7 @@ static void fill(weir_executor *executor, size_t n, weir_future **futures)
 {
     sem_init(&gate, 0, 0);
     for (size_t i = 0; i < WORKERS; i++)
-        must(weir_submit(executor, held, NULL, 0, NULL));
+        must(weir_submit(executor, held_task, &gate, 0, NULL));
     while (weir_executor_backlog(executor) > 0)
         bench_sleep_ms(1);
     for (uint64_t i = 0; i < n; i++)

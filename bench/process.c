@@ -1,19 +1,12 @@
 /* weir's process executor, put through the workloads of harness.h. */
 #include <signal.h>
 
-#include "harness.h"
-#include "weir/weir.h"
+#include "calls.h"
 
 enum { LIMIT = 1024, PAYLOAD_MAX = 64 << 20 };
 
 static weir_executor *executor;
 static weir_future *echoed; /* the last one: its result may be looked at */
-
-static void must(weir_status status)
-{
-    if (status != WEIR_OK)
-        bench_die("weir: %s", weir_status_text(status));
-}
 
 static void start(size_t workers, bool refuses)
 {
@@ -40,23 +33,9 @@ static weir_status value_task(weir_task *task, void *arg)
     return weir_task_return(task, &value, sizeof value);
 }
 
-static uint64_t take(weir_future *future)
-{
-    uint64_t value;
-    must(weir_future_result(future, &value, sizeof value, WEIR_FOREVER));
-    weir_future_unref(future);
-    return value;
-}
-
 static uint64_t future(size_t count)
 {
-    static weir_future *futures[BENCH_OUTSTANDING];
-    uint64_t sum = 0;
-    for (uint64_t i = 0; i < count; i++)
-        must(weir_submit(executor, value_task, &i, sizeof i, &futures[i]));
-    for (size_t i = 0; i < count; i++)
-        sum += take(futures[i]);
-    return sum;
+    return submit_and_take(executor, value_task, count);
 }
 
 static void round_trip(void)

@@ -11,27 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "harness.h"
-#include "weir/weir.h"
+#include "calls.h"
 
 enum { MOST_PASSES = 99 };
 
-static void must(weir_status status)
-{
-    if (status != WEIR_OK)
-        bench_die("weir: %s", weir_status_text(status));
-}
-
 static sem_t gate;
-
-static weir_status held(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    while (sem_wait(&gate) != 0)
-        ;
-    return WEIR_OK;
-}
 
 static weir_status one(weir_task *task, void *arg)
 {
@@ -73,7 +57,7 @@ static struct outcome run(size_t workers, size_t n, bool snapshots)
     sem_init(&gate, 0, 0);
     bench_expect(n);
     for (size_t i = 0; i < workers; i++)
-        must(weir_submit(executor, held, NULL, 0, NULL));
+        must(weir_submit(executor, held_task, &gate, 0, NULL));
     while (weir_executor_backlog(executor) > 0)
         bench_sleep_ms(1);
     for (size_t i = 0; i < n; i++)

@@ -5,8 +5,8 @@
 #include <memory>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
-#include <vector>
 
+#include "futures.hpp"
 #include "harness.h"
 
 namespace
@@ -51,14 +51,7 @@ std::future<uint64_t> submit_value(uint64_t i)
 
 uint64_t future(size_t count)
 {
-    std::vector<std::future<uint64_t>> futures;
-    uint64_t sum = 0;
-    futures.reserve(count);
-    for (size_t i = 0; i < count; i++)
-        futures.push_back(submit_value(i));
-    for (auto &each : futures)
-        sum += each.get();
-    return sum;
+    return sum_of_futures(count, submit_value);
 }
 
 void round_trip()
