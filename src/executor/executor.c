@@ -37,6 +37,13 @@ static enum weir__help host_help(void *owner, struct weir_future *future)
     return WEIR__HELP_NO;
 }
 
+static struct weir__slab_cache *host_cache(void *owner, const struct weir__slab *slab)
+{
+    const weir_executor *executor = owner; /* an address, until we know that it is still there */
+    void *worker = weir__thread_worker(executor);
+    return worker && executor->slab == slab ? executor->ops->cache(worker) : NULL;
+}
+
 static void host_free_arg(void *owner, void *arg)
 {
     weir_executor *executor = owner;
@@ -61,7 +68,8 @@ static void host_released(void *owner)
     executor->ops->released(executor);
 }
 
-static const struct weir__future_host host = {.withdraw = host_withdraw, .help = host_help};
+static const struct weir__future_host host = {
+    .withdraw = host_withdraw, .help = host_help, .cache = host_cache};
 
 /* For executors that live as long as their futures. */
 static const struct weir__future_host lasting_host = {

@@ -64,6 +64,9 @@ struct weir__executor_ops {
     /* The calling worker wants to wait for this future: run it if it is pending. */
     bool (*run_here)(weir_executor *, void *worker, struct weir_future *);
 
+    /* Slots at hand of the calling worker. NULL: its threads are no workers of itself. */
+    struct weir__slab_cache *(*cache)(void *worker);
+
     /* CLOSED was just set: send submitters that wait away, let idle workers go. Requires: lock. */
     void (*close_locked)(weir_executor *, struct weir__wakes *);
     /* End what is queued. Returns how many. */

@@ -155,6 +155,9 @@ struct weir__future_host {
     /* Somebody wants to know the state of a pending future: bring its word up to date, which is to
      * claim it for RUNNING if that is what it does, elsewhere. NULL: the word always is. */
     void (*refresh)(void *owner, struct weir_future *future);
+    /* The calling thread's own slots, if it is a worker of the owner and this is the owner's slab. The
+     * owner may be gone. NULL: nobody has any. */
+    struct weir__slab_cache *(*cache)(void *owner, const struct weir__slab *slab);
     /* The slab is gone, and nobody will ask any more: the owner may go. NULL: it need not know. */
     void (*released)(void *owner);
     /* What can help with a pending future may change while somebody waits for it; observers are then

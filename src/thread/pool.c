@@ -137,6 +137,11 @@ static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats
     return count;
 }
 
+static struct weir__slab_cache *pool_cache(void *worker)
+{
+    return &((struct weir__worker *)worker)->cache;
+}
+
 static const struct weir__executor_ops pool_ops = {
     .looks_full = weir__places_looks_full,
     .admit = weir__places_admit,
@@ -145,6 +150,7 @@ static const struct weir__executor_ops pool_ops = {
     .describe = weir__places_describe,
     .withdraw = weir__places_withdraw,
     .run_here = weir__worker_run_here,
+    .cache = pool_cache,
     .close_locked = pool_close_locked,
     .cancel_queued = weir__places_cancel_queued,
     .settled_locked = pool_settled_locked,
