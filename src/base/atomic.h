@@ -29,6 +29,8 @@ void weir__step(void);
     (WEIR__STEP(), atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define weir__exchange_release(p, v)                                                               \
     (WEIR__STEP(), atomic_exchange_explicit((p), (v), memory_order_release))
+#define weir__exchange_seq_cst(p, v)                                                               \
+    (WEIR__STEP(), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
 #define weir__exchange_acq_rel(p, v)                                                               \
     (WEIR__STEP(), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
 

@@ -9,6 +9,9 @@
 #define WEIR__LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define WEIR__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* A function that is to stay one, so that those who seldom call it stay small. */
+#define WEIR__APART __attribute__((noinline))
+
 #define WEIR__CONTAINER_OF(pointer, type, member)                                                  \
     ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 

@@ -17,17 +17,21 @@
 bool weir__places_looks_full(weir_executor *executor)
 {
     struct weir__places *places = executor->places;
-    if (weir__load_relaxed(&places->growing)) /* another worker may be started: take the lock */
+    uint64_t loans = weir__load_acquire(&places->loans); /* acquire [A7] */
+    /* Another worker may be started, or places taken back: take the lock. */
+    if (weir__load_relaxed(&places->growing) || loans % 2)
         return false;
     /* relaxed, all: a guess, from lines that no worker writes; wrong, it costs the lock, or the look
      * below. Far from the limit it is the last word. */
-    int64_t guess = (int64_t)(weir__load_relaxed(&places->accepted) -
+    int64_t guess = (int64_t)(weir__load_relaxed(&places->accepted) +
+                              weir__load_relaxed(&places->lent) -
                               weir__load_relaxed(&places->freed_seen));
     if (guess < (int64_t)(weir__load_relaxed(&places->live) + executor->limit))
         return false;
     struct weir__tally tally = {0};
     weir__places_tally(executor, &tally); /* accepted, then workers, then released [A3] [A4] */
     uint64_t there_are = tally.workers + executor->limit;
+    uint64_t lent = weir__load_acquire(&places->lent); /* acquire [A7]: of an even number of loans */
     struct weir__counters *counters = &executor->counters;
     /* acquire [A2], each: read after accepted */
     uint64_t gone = weir__load_acquire(&counters->cancelled) +
@@ -35,7 +39,8 @@ bool weir__places_looks_full(weir_executor *executor)
                     weir__load_acquire(&counters->displaced) +
                     weir__load_acquire(&counters->stranded);
     /* What came and went after accepted was read makes the difference negative: not full. */
-    return (int64_t)(tally.accepted - tally.released - gone) >= (int64_t)there_are;
+    return (int64_t)(tally.accepted + lent - tally.released - gone) >= (int64_t)there_are &&
+           weir__load_acquire(&places->loans) == loans; /* acquire [A7]: nothing was lent meanwhile */
 }
 
 /* How long the oldest in the backlog has waited. */

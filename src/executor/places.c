@@ -79,17 +79,58 @@ static uint64_t sum_freed(weir_executor *executor)
     return sum;
 }
 
-/* The places occupied as they were last seen, which may be too many. Requires: lock. */
+/* The places occupied or lent, as they were last seen, which may be too many. Requires: lock. */
 static uint64_t occupied_guess_locked(struct weir__places *places)
 {
     /* the lock is held */
-    return weir__load_relaxed(&places->accepted) - weir__load_relaxed(&places->freed_seen);
+    return weir__load_relaxed(&places->accepted) + weir__load_relaxed(&places->lent) -
+           weir__load_relaxed(&places->freed_seen);
+}
+
+static void look_again_locked(weir_executor *executor)
+{
+    weir__store_relaxed(&executor->places->freed_seen, sum_freed(executor)); /* lock held */
 }
 
 uint64_t weir__places_occupied_locked(weir_executor *executor)
 {
-    weir__store_relaxed(&executor->places->freed_seen, sum_freed(executor)); /* lock held */
+    weir__places_recall_locked(executor);
+    look_again_locked(executor);
     return occupied_guess_locked(executor->places);
+}
+
+void weir__places_recall_locked(weir_executor *executor)
+{
+    struct weir__places *places = executor->places;
+    if (WEIR__UNLIKELY(weir__load_relaxed(&places->loans) % 2)) /* lock held */
+        places->ops->recall_locked(executor);
+}
+
+size_t weir__places_lend_locked(weir_executor *executor, size_t most)
+{
+    struct weir__places *places = executor->places;
+    uint64_t peak = weir__load_relaxed(&executor->counters.backlog_peak); /* lock held, all */
+    if (weir__places_open_locked(executor) != WEIR_OK || places->first_blocked ||
+        weir__load_relaxed(&places->growing))
+        return 0;
+    look_again_locked(executor);
+    uint64_t taken = occupied_guess_locked(places);
+    uint64_t there_are =
+        weir__load_relaxed(&places->live) + (peak < executor->limit ? peak : executor->limit);
+    if (taken >= there_are)
+        return 0;
+    size_t half = (size_t)(there_are - taken + 1) / 2, count = half < most ? half : most;
+    if (weir__load_relaxed(&places->loans) % 2 == 0)
+        weir__counter_bump(&places->loans, 1); /* release [A7]: before what is lent */
+    weir__counter_bump(&places->lent, count);  /* release [A7] */
+    return count;
+}
+
+void weir__places_take_back_locked(weir_executor *executor, size_t unused)
+{
+    struct weir__places *places = executor->places;
+    weir__counter_bump(&places->lent, -(uint64_t)unused); /* release [A7] */
+    weir__counter_bump(&places->loans, 1);                /* release [A7]: after what was lent */
 }
 
 bool weir__places_free_locked(weir_executor *executor, size_t backlog)
@@ -164,6 +205,7 @@ size_t weir__places_add_worker_locked(weir_executor *executor)
 
 void weir__places_remove_worker_locked(weir_executor *executor)
 {
+    weir__places_recall_locked(executor); /* there may be too many for those who are left */
     weir__add_release(&executor->places->live, (size_t)-1); /* release [A4] */
 }
 

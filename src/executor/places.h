@@ -29,6 +29,8 @@ struct weir__places_ops {
     struct weir_future *(*claim_oldest_locked)(weir_executor *);
     /* When the oldest in the backlog was accepted; 0: there is none. A gauge. */
     int64_t (*oldest_since_ns_locked)(weir_executor *);
+    /* Take back all places that are lent. NULL: none ever are. */
+    void (*recall_locked)(weir_executor *);
 };
 
 struct weir__blocked;
@@ -51,6 +53,8 @@ struct weir__places {
     int64_t pace_ns;               /* and when that was */
     _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
     _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
+    weir__counter lent;            /* atomic [A7]; places lent less those taken back, ever */
+    weir__counter loans;           /* atomic [A7]; odd: places are lent; one more at each change */
 
     /* Written under the lock, read by whoever frees a place. */
     _Alignas(WEIR__CACHE_LINE) _Atomic bool calling; /* atomic [A1]; come and pass the place on */
@@ -67,6 +71,12 @@ struct weir__cell *weir__places_cell(struct weir__places *, size_t worker);
 /* One more worker takes tasks, or one less. Requires: lock. */
 size_t weir__places_add_worker_locked(weir_executor *); /* returns how many there are now */
 void weir__places_remove_worker_locked(weir_executor *);
+/* Up to so many places, to be lent; 0: there are none to spare. Requires: lock. */
+size_t weir__places_lend_locked(weir_executor *, size_t most);
+/* All that were lent have been taken back, and so many of them were not in use. Requires: lock. */
+void weir__places_take_back_locked(weir_executor *, size_t unused);
+/* Have all that are lent taken back. Requires: lock. */
+void weir__places_recall_locked(weir_executor *);
 /* Places given out and not given back, exactly, as far as this thread can know. Requires: lock. */
 uint64_t weir__places_occupied_locked(weir_executor *);
 /* Whether so much backlog leaves one more place. Requires: lock. */

@@ -198,16 +198,19 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
         ;
 }
 
+static WEIR__APART bool push_to_spare(struct weir__queue *queue, struct ring *full, uint64_t hint)
+{
+    struct ring *next = queue->spare;
+    move(queue, full, next);
+    queue->spare = full;
+    return enqueue(next, hint);
+}
+
 bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
 {
     /* relaxed: only holders of the producers' lock change it */
     struct ring *ring = weir__load_relaxed(&queue->current);
-    if (WEIR__LIKELY(enqueue(ring, hint)))
-        return true;
-    struct ring *next = queue->spare;
-    move(queue, ring, next);
-    queue->spare = ring;
-    return enqueue(next, hint);
+    return WEIR__LIKELY(enqueue(ring, hint)) || push_to_spare(queue, ring, hint);
 }
 
 bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room)

@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/quick_clock.h"
 #include "executor/cpus.h"
+#include "thread/local.h"
 #include "thread/pool_impl.h"
 
 #define IDLE_DEFAULT_NS (60 * WEIR_SECOND)
@@ -24,23 +25,53 @@ static bool valid(void *context, uint64_t hint)
     return weir__future_is_pending(weir__slab_at(pool->base.slab, (uint32_t)hint), hint);
 }
 
+struct weir__queue_truth weir__pool_truth(struct weir__pool *pool)
+{
+    return (struct weir__queue_truth){renew, valid, pool};
+}
+
+/* Tasks that were accepted in places lent to workers. */
+static uint64_t sum_submitted(struct weir__pool *pool)
+{
+    uint64_t sum = 0;
+    if (weir__load_acquire(&pool->places.loans) == 0) /* acquire [A7]: nothing was lent yet */
+        return 0;
+    size_t count = weir__load_acquire(&pool->worker_count); /* acquire [W1] */
+    for (size_t i = 0; i < count; i++)
+        sum += weir__load_acquire(&pool->workers[i]->submitted); /* acquire [A3] */
+    return sum;
+}
+
 static void tally(const void *owner, struct weir__tally *out)
 {
     struct weir__pool *pool = (struct weir__pool *)(uintptr_t)owner;
-    weir__places_tally(&pool->base, out);
+    out->accepted = weir__load_acquire(&pool->places.accepted); /* acquire [A3]: before what follows */
+    out->accepted += sum_submitted(pool);
+    out->workers = weir__load_acquire(&pool->places.live); /* acquire [A4] */
     size_t count = weir__load_acquire(&pool->worker_count); /* acquire [W1] */
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        out->released += weir__load_acquire(&pool->workers[i]->returned); /* acquire [A2] */
         weir__tally_add(out, &pool->workers[i]->counters);
+    }
 }
 
 static int64_t oldest_since_ns_locked(weir_executor *executor)
 {
     struct weir__pool *pool = weir__pool_of(executor);
     uint64_t hint;
+    weir__places_recall_locked(executor);
     if (!weir__queue_oldest_locked(pool->queue, &hint))
         return 0;
     /* relaxed: it may have been claimed by now, and its slot be in use again: a gauge */
     return weir__load_relaxed(&weir__slab_at(executor->slab, (uint32_t)hint)->submit_ns);
+}
+
+void weir__pool_push_locked(struct weir__pool *pool, uint64_t hint, struct weir__wakes *wakes)
+{
+    weir__queue_push_locked(pool->queue, hint);
+    struct weir__worker *idle = weir__pool_take_idle_locked(pool);
+    if (idle)
+        weir__wakes_add(wakes, &idle->sleeper);
 }
 
 static void enqueue_locked(weir_executor *executor, struct weir_future *future, uint64_t hint,
@@ -48,10 +79,9 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
 {
     struct weir__pool *pool = weir__pool_of(executor);
     (void)future; /* the hint says it all */
-    weir__queue_push_locked(pool->queue, hint);
-    struct weir__worker *idle = weir__pool_take_idle_locked(pool);
-    if (idle)
-        weir__wakes_add(wakes, &idle->sleeper);
+    weir__places_recall_locked(executor);
+    weir__local_note_locked(pool, weir__thread_worker(executor));
+    weir__pool_push_locked(pool, hint, wakes);
 }
 
 static struct weir_future *claim_oldest_locked(weir_executor *executor)
@@ -59,6 +89,7 @@ static struct weir_future *claim_oldest_locked(weir_executor *executor)
     struct weir__pool *pool = weir__pool_of(executor);
     uint64_t hint;
     struct weir__queue_end end = {NULL, 0};
+    weir__places_recall_locked(executor);
     while (weir__queue_pop(pool->queue, &end, &hint)) {
         struct weir_future *future = weir__slab_at(executor->slab, (uint32_t)hint);
         if (weir__future_claim_hint(future, hint, WEIR__CLAIMED))
@@ -67,7 +98,13 @@ static struct weir_future *claim_oldest_locked(weir_executor *executor)
     return NULL;
 }
 
+static void recall_locked(weir_executor *executor)
+{
+    weir__local_recall_locked(weir__pool_of(executor));
+}
+
 static const struct weir__places_ops places_ops = {
+    .recall_locked = recall_locked,
     .size_up_locked = weir__pool_size_up_locked,
     .enqueue_locked = enqueue_locked,
     .claim_oldest_locked = claim_oldest_locked,
@@ -76,6 +113,7 @@ static const struct weir__places_ops places_ops = {
 
 static void pool_close_locked(weir_executor *executor, struct weir__wakes *wakes)
 {
+    weir__places_recall_locked(executor); /* what is submitted now is to find it closed */
     weir__places_turn_away_locked(executor, WEIR_ESHUTDOWN, wakes);
     /* They find the queue empty and the executor closed, and leave. */
     weir__pool_wake_all_locked(weir__pool_of(executor), wakes);
@@ -88,7 +126,8 @@ static bool pool_settled_locked(const weir_executor *executor)
     uint64_t settled = 0;
     for (size_t i = 0; i < count; i++)
         settled += weir__load_acquire(&pool->workers[i]->settled); /* acquire [E2] */
-    return weir__places_settled_locked(executor, settled);
+    /* Submitted after settled: what comes meanwhile makes the difference larger. */
+    return weir__places_settled_locked(executor, settled - sum_submitted(pool));
 }
 
 static bool pool_quiet_locked(const weir_executor *executor)
@@ -102,6 +141,7 @@ static void pool_free(struct weir__pool *pool)
     for (size_t i = 0; i < count; i++) {
         if (pool->workers[i]->joinable)
             pthread_join(pool->workers[i]->thread, NULL);
+        weir__queue_destroy(pool->workers[i]->local);
         free(pool->workers[i]);
     }
     weir__queue_destroy(pool->queue);
@@ -137,6 +177,15 @@ static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats
     return count;
 }
 
+static weir_status pool_admit(weir_executor *executor, struct weir__request *request,
+                              struct weir_future **out)
+{
+    struct weir__worker *worker = weir__thread_worker(executor);
+    if (WEIR__UNLIKELY(worker != NULL) && weir__local_admit(worker, request, out))
+        return WEIR_OK;
+    return weir__places_admit(executor, request, out);
+}
+
 static struct weir__slab_cache *pool_cache(void *worker)
 {
     return &((struct weir__worker *)worker)->cache;
@@ -144,7 +193,7 @@ static struct weir__slab_cache *pool_cache(void *worker)
 
 static const struct weir__executor_ops pool_ops = {
     .looks_full = weir__places_looks_full,
-    .admit = weir__places_admit,
+    .admit = pool_admit,
     .admit_waiting = weir__places_admit_waiting,
     .admit_displacing = weir__places_admit_displacing,
     .describe = weir__places_describe,
@@ -235,8 +284,8 @@ weir_status weir_thread_executor_create_sized(weir_executor **out,
     }
     weir__executor_set_spin(&pool->base, own.spin_ns);
     pool_init(pool, &own);
-    struct weir__queue_truth truth = {renew, valid, pool};
-    pool->queue = weir__queue_create(own.workers + pool->places.capacity, truth);
+    pool->queue =
+        weir__queue_create(own.workers + pool->places.capacity, weir__pool_truth(pool));
     status = pool->queue ? pool_start(pool) : WEIR_ENOMEM;
     if (status != WEIR_OK) {
         int saved = errno;

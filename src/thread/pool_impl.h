@@ -35,6 +35,8 @@ struct weir__worker {
     struct weir__parker parker;           /* where it sleeps while idle */
 
     _Alignas(WEIR__CACHE_LINE) struct weir__run_counters counters; /* the worker writes, all read */
+    weir__counter returned;               /* likewise; places given back, or kept [A2] */
+    weir__counter submitted;              /* likewise; tasks accepted in places lent to it [A3] */
     weir__counter settled;                /* likewise; tasks it is done with, callbacks too [E2] */
     weir__counter busy_ns;                /* likewise; time in tasks that are not nested */
     _Atomic int64_t running_since_ns;     /* likewise; 0: no task */
@@ -44,6 +46,14 @@ struct weir__worker {
     uint64_t in_a_row;                    /* worker-private; tasks since it last slept */
     int64_t clock_ns;                     /* worker-private; the end of the task before, if nothing
                                              but the way to the next one came after it; else 0 */
+
+    /* See local.c. */
+    _Atomic uint32_t lent;                /* atomic [A5] [A6]; places in its hand, or RECALLED */
+    unsigned turns;                       /* worker-private; since all were last taken back */
+    weir__counter pushed;                 /* atomic [A6]; hints added to the next, ever */
+    struct weir__queue *local;            /* written under the lock, by the worker; NULL: not yet made */
+    struct weir__queue_end local_end;     /* worker-private */
+    struct weir__worker *next_borrower;   /* protected by: lock */
 };
 
 struct weir__pool {
@@ -65,6 +75,8 @@ struct weir__pool {
     _Alignas(WEIR__CACHE_LINE) struct weir__worker *newest_idle;
     struct weir__worker *oldest_idle;
     struct weir__worker *vacant; /* workers whose thread has gone */
+    struct weir__worker *borrowers; /* to whom places are lent */
+    _Atomic unsigned streak;     /* atomic, relaxed; submissions of workers since one of others */
     size_t min_workers, max_workers;
     size_t leaving;              /* dismissed workers that do not know it yet: any, when idle */
     size_t threads;              /* threads that have not gone yet: live, and dismissed ones */
@@ -85,6 +97,13 @@ static inline const struct weir__pool *weir__pool_of_const(const weir_executor *
 {
     return (const struct weir__pool *)(const void *)executor;
 }
+
+/* pool.c */
+
+/* What a queue of hints to tasks of this pool is to know of them. */
+struct weir__queue_truth weir__pool_truth(struct weir__pool *);
+/* At the end of the common queue, for an idle worker if there is one. Requires: lock. */
+void weir__pool_push_locked(struct weir__pool *, uint64_t hint, struct weir__wakes *);
 
 /* worker.c */
 

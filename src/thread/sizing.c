@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "sync/thread.h"
+#include "thread/local.h"
 #include "thread/pool_impl.h"
 
 enum { RETRY_NS = 10 * WEIR_MILLISECOND };
@@ -43,6 +44,7 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
     worker->sleeper.wake = weir__worker_wake;
     worker->cell = weir__places_cell(&pool->places, count);
     worker->spin.most_ns = pool->base.spin_ns;
+    atomic_init(&worker->lent, WEIR__RECALLED);
     pool->workers[count] = worker;
     weir__store_release(&pool->worker_count, count + 1); /* release [W1]: the entry is there */
     return worker;
@@ -56,7 +58,10 @@ static bool by_rule(const struct weir__pool *pool)
 void weir__pool_note_size_locked(struct weir__pool *pool)
 {
     size_t live = weir__load_relaxed(&pool->places.live); /* lock held, as for the stores below */
-    weir__store_relaxed(&pool->places.growing, by_rule(pool) || live < pool->max_workers);
+    bool growing = by_rule(pool) || live < pool->max_workers;
+    if (growing)
+        weir__places_recall_locked(&pool->base); /* each submission is to ask for a worker */
+    weir__store_relaxed(&pool->places.growing, growing);
     weir__store_relaxed(&pool->surplus, pool->leaving || live > pool->max_workers);
 }
 

@@ -30,6 +30,7 @@
 
 #include "base/quick_clock.h"
 #include "sync/thread.h"
+#include "thread/local.h"
 #include "thread/pool_impl.h"
 
 enum { IDLE_LOOKS = 100, STREAM = 2 };
@@ -53,6 +54,14 @@ static void end_seen(struct weir__worker *worker, struct weir_future *future, we
     weir__future_drop(future, &worker->cache);
 }
 
+/* Give a place back: to the worker itself, while places are lent to it, or else to all. */
+static void give_place_back(struct weir__worker *worker)
+{
+    weir__counter_bump(&worker->returned, 1); /* release [A2]: the end */
+    if (!weir__local_keep(worker))
+        weir__places_release(&worker->pool->base, worker->cell);
+}
+
 static void worker_task_ended(struct weir_task *task, weir_status status)
 {
     struct weir__worker *worker = task->context;
@@ -62,12 +71,12 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
     uint64_t wait_ns = weir__elapsed_ns(weir__load_relaxed(&future->submit_ns), task->start_ns);
     weir__count_run(&worker->counters, run_ns, wait_ns, status != WEIR_OK);
     if (run_ns > LONG_NS)
-        worker->end = (struct weir__queue_end){NULL, 0};
+        worker->end = worker->local_end = (struct weir__queue_end){NULL, 0};
     if (!task->nested) {
         /* relaxed: numbers of their own, one writer */
         weir__store_relaxed(&worker->busy_ns, weir__load_relaxed(&worker->busy_ns) + run_ns);
         weir__store_relaxed(&worker->running_since_ns, (int64_t)0);
-        weir__places_release(task->executor, worker->cell);
+        give_place_back(worker);
     }
     worker->clock_ns = task->nested ? 0 : end_ns;
     if (!weir__future_end_unseen(future, &worker->cache))
@@ -99,7 +108,7 @@ static void run_claimed(struct weir__worker *worker, struct weir_future *future,
         return;
     }
     if (nested) {
-        weir__places_release(&pool->base, worker->cell);
+        give_place_back(worker);
     } else {
         weir__store_relaxed(&worker->running_since_ns, now_ns); /* for statistics */
     }
@@ -228,7 +237,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
 {
     struct weir__pool *pool = worker->pool;
     for (;;) {
-        if (weir__queue_pop(pool->queue, &worker->end, hint))
+        if (weir__queue_pop(pool->queue, &worker->end, hint) || weir__local_pop(worker, hint))
             return true;
         worker->clock_ns = 0;
         if (worker->in_a_row >= STREAM && look_on(worker, hint))
@@ -236,7 +245,9 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
         struct weir__wakes wakes = {NULL, NULL};
         weir__lock_take(&pool->base.lock);
-        bool found = weir__queue_pop(pool->queue, &worker->end, hint);
+        bool found = weir__queue_pop(pool->queue, &worker->end, hint) ||
+                     (weir__local_recall_hungry_locked(pool) &&
+                      weir__queue_pop(pool->queue, &worker->end, hint));
         bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
                                 weir__load_relaxed(&pool->surplus)); /* lock held */
         int64_t deadline_ns = idle_deadline_locked(pool);
@@ -251,7 +262,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         if (leave || !sleep_idle(worker, deadline_ns))
             return false;
         worker->in_a_row = 0;
-        worker->end = (struct weir__queue_end){NULL, 0};
+        worker->end = worker->local_end = (struct weir__queue_end){NULL, 0};
     }
 }
 
