@@ -27,7 +27,9 @@
  *
  * Who owns what. worker->lent is the number of places in the worker's hand, or RECALLED. The worker takes
  * one or adds one by CAS; taking back is an exchange, under the lock [A5]. worker->local has the worker
- * as its only producer. It is one of its consumers; the other is whoever holds the lock and takes back.
+ * as its only producer. It is one of its consumers; the other is whoever takes back. `taking` keeps these
+ * two apart: else the worker might begin the second task while the first is on its way to the common
+ * queue.
  *
  * [A5] A place that a worker takes into its hand has been given back before; what it saw is visible to
  *      whoever takes it from there. Hence the chain of who had a place one after the other is one of
@@ -69,9 +71,11 @@ static void give_up_locked(struct weir__worker *worker, struct weir__wakes *wake
     struct weir__pool *pool = worker->pool;
     struct weir__queue_end end = {NULL, 0};
     uint64_t hint;
+    weir__lock_take(&worker->taking);
     while (weir__queue_pop(worker->local, &end, &hint))
         if (weir__future_is_pending(weir__slab_at(pool->base.slab, (uint32_t)hint), hint))
             weir__pool_push_locked(pool, hint, wakes);
+    weir__lock_release(&worker->taking);
 }
 
 void weir__local_recall_locked(struct weir__pool *pool)
@@ -195,11 +199,16 @@ bool weir__local_pop(struct weir__worker *worker, uint64_t *hint)
     struct weir__pool *pool = worker->pool;
     if (!worker->local)
         return false;
-    if (WEIR__LIKELY(++worker->turns < TURNS))
-        return weir__queue_pop(worker->local, &worker->local_end, hint);
-    worker->turns = 0;
-    weir__lock_take(&pool->base.lock);
-    weir__places_recall_locked(&pool->base);
-    weir__lock_release(&pool->base.lock);
-    return weir__queue_pop(pool->queue, &worker->end, hint);
+    if (WEIR__UNLIKELY(++worker->turns >= TURNS)) {
+        worker->turns = 0;
+        weir__lock_take(&pool->base.lock);
+        weir__places_recall_locked(&pool->base);
+        weir__lock_release(&pool->base.lock);
+        return weir__queue_pop(pool->queue, &worker->end, hint);
+    }
+    struct weir__queue_end end = {NULL, 0}; /* the other end is at hand: it is ours, too */
+    weir__lock_take(&worker->taking);
+    bool found = weir__queue_pop(worker->local, &end, hint);
+    weir__lock_release(&worker->taking);
+    return found;
 }

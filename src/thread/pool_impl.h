@@ -52,7 +52,7 @@ struct weir__worker {
     unsigned turns;                       /* worker-private; since all were last taken back */
     weir__counter pushed;                 /* atomic [A6]; hints added to the next, ever */
     struct weir__queue *local;            /* written under the lock, by the worker; NULL: not yet made */
-    struct weir__queue_end local_end;     /* worker-private */
+    struct weir__lock taking;             /* held by whoever takes hints out of it */
     struct weir__worker *next_borrower;   /* protected by: lock */
 };
 

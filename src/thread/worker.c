@@ -71,7 +71,7 @@ static void worker_task_ended(struct weir_task *task, weir_status status)
     uint64_t wait_ns = weir__elapsed_ns(weir__load_relaxed(&future->submit_ns), task->start_ns);
     weir__count_run(&worker->counters, run_ns, wait_ns, status != WEIR_OK);
     if (run_ns > LONG_NS)
-        worker->end = worker->local_end = (struct weir__queue_end){NULL, 0};
+        worker->end = (struct weir__queue_end){NULL, 0};
     if (!task->nested) {
         /* relaxed: numbers of their own, one writer */
         weir__store_relaxed(&worker->busy_ns, weir__load_relaxed(&worker->busy_ns) + run_ns);
@@ -262,7 +262,7 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         if (leave || !sleep_idle(worker, deadline_ns))
             return false;
         worker->in_a_row = 0;
-        worker->end = worker->local_end = (struct weir__queue_end){NULL, 0};
+        worker->end = (struct weir__queue_end){NULL, 0};
     }
 }
 
