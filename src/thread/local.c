@@ -51,7 +51,7 @@
  * its own in a row all are moved to the common queue. Otherwise those of a worker that waits for
  * something, in a task, could wait for ever.
  *
- * tests: conformance (nested, bound, order), stress.turmoil, unit.schedule.local */
+ * tests: unit.schedule.local, unit.schedule.nested, stress.lent, conformance (nested) */
 #include "thread/local.h"
 
 #include <stdlib.h>
@@ -197,7 +197,7 @@ WEIR__APART bool weir__local_admit(struct weir__worker *worker, struct weir__req
 bool weir__local_pop(struct weir__worker *worker, uint64_t *hint)
 {
     struct weir__pool *pool = worker->pool;
-    if (!worker->local)
+    if (!worker->local || weir__queue_seems_empty(worker->local))
         return false;
     if (WEIR__UNLIKELY(++worker->turns >= TURNS)) {
         worker->turns = 0;
