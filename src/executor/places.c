@@ -48,6 +48,13 @@
 /* Room above the limit for what must be admitted: a quarter of it, and at least this. */
 enum { MUST_ADMIT_LEAST = 64 };
 
+/* Where there is less to spare, nothing is lent. */
+#ifdef WEIR_STEP_HOOK
+enum { LEND_LEAST = 1 };
+#else
+enum { LEND_LEAST = 8 };
+#endif
+
 void weir__places_init(struct weir__places *places, const struct weir__places_ops *ops,
                        size_t limit, size_t workers)
 {
@@ -117,7 +124,7 @@ size_t weir__places_lend_locked(weir_executor *executor, size_t most)
     uint64_t taken = occupied_guess_locked(places);
     uint64_t there_are =
         weir__load_relaxed(&places->live) + (peak < executor->limit ? peak : executor->limit);
-    if (taken >= there_are)
+    if (taken + LEND_LEAST > there_are)
         return 0;
     size_t half = (size_t)(there_are - taken + 1) / 2, count = half < most ? half : most;
     if (weir__load_relaxed(&places->loans) % 2 == 0)
@@ -156,15 +163,16 @@ weir_status weir__places_open_locked(weir_executor *executor)
     return weir__load_relaxed(&executor->places->live) ? WEIR_OK : WEIR_ESYS;
 }
 
-/* The place that was just taken may have made the backlog larger than ever. Requires: lock. */
+/* The place that is going to be taken may make the backlog larger than ever. To be said before it is, so
+ * that no snapshot shows more: afterwards places may have come free. Requires: lock. */
 static void note_peak_locked(weir_executor *executor)
 {
     struct weir__places *places = executor->places;
     weir__counter *peak = &executor->counters.backlog_peak;
     uint64_t known = weir__load_relaxed(&places->live) + weir__load_relaxed(peak); /* lock held */
-    if (occupied_guess_locked(places) <= known)
+    if (occupied_guess_locked(places) < known)
         return;
-    uint64_t occupied = weir__places_occupied_locked(executor);
+    uint64_t occupied = weir__places_occupied_locked(executor) + 1;
     if (occupied > known)
         weir__store_relaxed(peak, occupied - weir__load_relaxed(&places->live)); /* lock held */
 }
@@ -172,12 +180,13 @@ static void note_peak_locked(weir_executor *executor)
 void weir__places_enqueue_locked(weir_executor *executor, struct weir_future *future, uint32_t refs,
                                  struct weir__wakes *wakes)
 {
+    weir__places_recall_locked(executor); /* what workers keep is older */
+    note_peak_locked(executor);
     /* release [A3]: whoever sees this acceptance sees all places that were seen to be free for it,
      * so that it never counts more taken than there are; lock held */
     weir__counter_bump(&executor->places->accepted, 1);
     uint64_t hint = weir__future_publish(future, refs);
     executor->places->ops->enqueue_locked(executor, future, hint, wakes);
-    note_peak_locked(executor);
 }
 
 void weir__places_freed(weir_executor *executor)

@@ -11,7 +11,9 @@
  * counts every change, so a CAS that succeeds proves that the number read from the top chain was its
  * own (no ABA; the tag would have to go round, four billion changes between two instructions of one
  * thread). Whoever has popped a chain owns it whole [S1], and follows its links as it uses it up:
- * submitters and workers each keep one, and touch the shared head once in BATCH tasks.
+ * submitters and workers each keep one, and touch the shared head once in BATCH tasks. Slots that are given
+ * to such a cache come before what is left of its chain, and are pushed without that, so that no chain
+ * becomes longer than BATCH.
  *
  * The lines of a slot that is taken were last written by the core that has given it back. Whoever
  * takes one asks for the next, so that it has come when it is needed.
@@ -213,7 +215,7 @@ struct weir_future *weir__slab_take(struct weir__slab *slab, struct weir__slab_c
     if (next)
         __builtin_prefetch(next, 1);
     cache->first = next;
-    if (cache->count) /* a chain that was taken is not counted */
+    if (cache->count) /* those that were given come first */
         cache->count--;
     return slot;
 }
@@ -223,6 +225,23 @@ static void count_out(struct weir__slab *slab, int64_t change)
     /* acq_rel [S2]: all that others did with their slots is over before the slab is freed */
     if (weir__add_acq_rel(&slab->out, change) + change == 0)
         slab_free(slab);
+}
+
+static void flush_chain(struct weir__slab *slab, struct weir_future *first)
+{
+    bool open = push_chain(slab, first);
+    assert(open); /* caches are flushed before the slab is closed */
+    (void)open;
+}
+
+/* Those that were given, and not the rest of the chain. */
+static void flush_given(struct weir__slab *slab, struct weir__slab_cache *cache)
+{
+    struct weir_future *rest = next_of(slab, cache->given);
+    weir__store_relaxed(&cache->given->link, 0u); /* ours; published by the push [S1] */
+    flush_chain(slab, cache->first);
+    cache->first = rest;
+    cache->count = 0;
 }
 
 void weir__slab_give(struct weir__slab *slab, struct weir__slab_cache *cache,
@@ -237,18 +256,19 @@ void weir__slab_give(struct weir__slab *slab, struct weir__slab_cache *cache,
     /* relaxed: ours, likewise */
     weir__store_relaxed(&slot->link, cache->first ? cache->first->index + 1 : 0);
     cache->first = slot;
-    if (++cache->count >= BATCH)
-        weir__slab_flush(slab, cache);
+    if (cache->count++ == 0)
+        cache->given = slot;
+    if (cache->count == BATCH)
+        flush_given(slab, cache);
 }
 
 void weir__slab_flush(struct weir__slab *slab, struct weir__slab_cache *cache)
 {
-    if (!cache->first)
-        return;
-    bool open = push_chain(slab, cache->first);
-    assert(open); /* caches are flushed before the slab is closed */
-    (void)open;
-    *cache = (struct weir__slab_cache){NULL, 0};
+    if (cache->count)
+        flush_given(slab, cache);
+    if (cache->first)
+        flush_chain(slab, cache->first);
+    cache->first = NULL;
 }
 
 void weir__slab_close(struct weir__slab *slab)

@@ -18,7 +18,8 @@ struct weir__future_host;
 /* Slots at hand without contention, for one thread or under one lock. All zero: empty. */
 struct weir__slab_cache {
     struct weir_future *first; /* of a chain; NULL: none */
-    uint32_t count;            /* of slots that were given; see slab.c */
+    struct weir_future *given; /* the last of those that were given, if any were */
+    uint32_t count;            /* of these; see slab.c */
 };
 
 /* host: what futures of this slab ask about their executor; borrowed, must live as long as there

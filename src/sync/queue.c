@@ -213,6 +213,11 @@ bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
     return WEIR__LIKELY(enqueue(ring, hint)) || push_to_spare(queue, ring, hint);
 }
 
+bool weir__queue_push_if_room(struct weir__queue *queue, uint64_t hint)
+{
+    return enqueue(weir__load_relaxed(&queue->current), hint); /* relaxed: the producer changes it */
+}
+
 bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room)
 {
     if (room <= queue->room)

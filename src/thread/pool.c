@@ -8,7 +8,7 @@
 #include "base/options.h"
 #include "base/quick_clock.h"
 #include "executor/cpus.h"
-#include "thread/local.h"
+#include "thread/lent.h"
 #include "thread/pool_impl.h"
 
 #define IDLE_DEFAULT_NS (60 * WEIR_SECOND)
@@ -79,8 +79,8 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
 {
     struct weir__pool *pool = weir__pool_of(executor);
     (void)future; /* the hint says it all */
-    weir__places_recall_locked(executor);
-    weir__local_note_locked(pool, weir__thread_worker(executor));
+    /* If somebody waits for a place, it may be his task that a worker queues here. */
+    weir__lent_note_locked(pool, pool->places.first_blocked ? NULL : weir__thread_worker(executor));
     weir__pool_push_locked(pool, hint, wakes);
 }
 
@@ -100,7 +100,7 @@ static struct weir_future *claim_oldest_locked(weir_executor *executor)
 
 static void recall_locked(weir_executor *executor)
 {
-    weir__local_recall_locked(weir__pool_of(executor));
+    weir__lent_recall_locked(weir__pool_of(executor));
 }
 
 static const struct weir__places_ops places_ops = {
@@ -141,7 +141,7 @@ static void pool_free(struct weir__pool *pool)
     for (size_t i = 0; i < count; i++) {
         if (pool->workers[i]->joinable)
             pthread_join(pool->workers[i]->thread, NULL);
-        weir__queue_destroy(pool->workers[i]->local);
+        weir__lent_fini(pool->workers[i]);
         free(pool->workers[i]);
     }
     weir__queue_destroy(pool->queue);
@@ -181,7 +181,7 @@ static weir_status pool_admit(weir_executor *executor, struct weir__request *req
                               struct weir_future **out)
 {
     struct weir__worker *worker = weir__thread_worker(executor);
-    if (WEIR__UNLIKELY(worker != NULL) && weir__local_admit(worker, request, out))
+    if (WEIR__UNLIKELY(worker != NULL) && weir__lent_admit(worker, request, out))
         return WEIR_OK;
     return weir__places_admit(executor, request, out);
 }
@@ -248,6 +248,7 @@ static void pool_init(struct weir__pool *pool, const weir_thread_options *option
     pool->init_data = options->init_data;
     pool->worker_fini = options->worker_fini;
     pool->fini_data = options->fini_data;
+    weir__lent_begin(pool);
     pool->min_workers = options->min_workers;
     pool->max_workers = options->workers;
     weir__pool_note_size_locked(pool); /* nobody else knows the pool yet */

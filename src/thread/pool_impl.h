@@ -47,13 +47,15 @@ struct weir__worker {
     int64_t clock_ns;                     /* worker-private; the end of the task before, if nothing
                                              but the way to the next one came after it; else 0 */
 
-    /* See local.c. */
+    /* See lent.c. */
     _Atomic uint32_t lent;                /* atomic [A5] [A6]; places in its hand, or RECALLED */
-    unsigned turns;                       /* worker-private; since all were last taken back */
+    bool retired;                         /* worker-private; on its way out */
     weir__counter pushed;                 /* atomic [A6]; hints added to the next, ever */
-    struct weir__queue *local;            /* written under the lock, by the worker; NULL: not yet made */
-    struct weir__lock taking;             /* held by whoever takes hints out of it */
-    struct weir__worker *next_borrower;   /* protected by: lock */
+    struct weir__queue *kept;             /* immutable; pushed to by the worker, popped under the lock */
+    struct weir__worker *next_borrower;   /* protected by: lock, and the next three */
+    uint64_t pushed_before;               /* when places were lent to it */
+    uint64_t oldest;                      /* hint of the oldest it keeps, while all are taken back */
+    int64_t oldest_ns;                    /* when that was submitted */
 };
 
 struct weir__pool {
@@ -76,7 +78,8 @@ struct weir__pool {
     struct weir__worker *oldest_idle;
     struct weir__worker *vacant; /* workers whose thread has gone */
     struct weir__worker *borrowers; /* to whom places are lent */
-    _Atomic unsigned streak;     /* atomic, relaxed; submissions of workers since one of others */
+    unsigned patience;           /* submissions of workers in a row before places are lent */
+    _Atomic unsigned to_come;    /* atomic, relaxed; so many more of them */
     size_t min_workers, max_workers;
     size_t leaving;              /* dismissed workers that do not know it yet: any, when idle */
     size_t threads;              /* threads that have not gone yet: live, and dismissed ones */

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "sync/thread.h"
-#include "thread/local.h"
+#include "thread/lent.h"
 #include "thread/pool_impl.h"
 
 enum { RETRY_NS = 10 * WEIR_MILLISECOND };
@@ -30,6 +30,8 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
         *link = worker->vacant;
         worker->joinable = false;
         worker->dismissed = false;
+        worker->retired = false;
+        worker->end = (struct weir__queue_end){NULL, 0}; /* it was away for who knows how long */
         return worker;
     }
     size_t count = weir__load_relaxed(&pool->worker_count); /* lock held */
@@ -44,7 +46,10 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
     worker->sleeper.wake = weir__worker_wake;
     worker->cell = weir__places_cell(&pool->places, count);
     worker->spin.most_ns = pool->base.spin_ns;
-    atomic_init(&worker->lent, WEIR__RECALLED);
+    if (!weir__lent_init(worker)) {
+        free(worker);
+        return NULL;
+    }
     pool->workers[count] = worker;
     weir__store_release(&pool->worker_count, count + 1); /* release [W1]: the entry is there */
     return worker;

@@ -30,7 +30,7 @@
 
 #include "base/quick_clock.h"
 #include "sync/thread.h"
-#include "thread/local.h"
+#include "thread/lent.h"
 #include "thread/pool_impl.h"
 
 enum { IDLE_LOOKS = 100, STREAM = 2 };
@@ -58,7 +58,7 @@ static void end_seen(struct weir__worker *worker, struct weir_future *future, we
 static void give_place_back(struct weir__worker *worker)
 {
     weir__counter_bump(&worker->returned, 1); /* release [A2]: the end */
-    if (!weir__local_keep(worker))
+    if (!weir__lent_keep(worker))
         weir__places_release(&worker->pool->base, worker->cell);
 }
 
@@ -170,8 +170,11 @@ void weir__pool_wake_all_locked(struct weir__pool *pool, struct weir__wakes *wak
 }
 
 /* The calling worker is going to leave. Requires: lock. */
-static void retire_locked(struct weir__pool *pool)
+static void retire_locked(struct weir__worker *worker)
 {
+    struct weir__pool *pool = worker->pool;
+    weir__places_recall_locked(&pool->base); /* it takes nothing along, */
+    worker->retired = true;                  /* and is lent nothing any more */
     if (pool->leaving)
         pool->leaving--; /* its place has been given up already */
     else
@@ -205,7 +208,7 @@ static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
         bool leave = worker->idle && may_shrink_locked(pool);
         if (leave) {
             weir__pool_unlist_idle_locked(pool, worker);
-            retire_locked(pool);
+            retire_locked(worker);
         }
         weir__lock_release(&pool->base.lock);
         if (leave)
@@ -237,22 +240,26 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
 {
     struct weir__pool *pool = worker->pool;
     for (;;) {
-        if (weir__queue_pop(pool->queue, &worker->end, hint) || weir__local_pop(worker, hint))
+        if (weir__queue_pop(pool->queue, &worker->end, hint))
             return true;
         worker->clock_ns = 0;
-        if (worker->in_a_row >= STREAM && look_on(worker, hint))
+        /* relaxed: a guess; what is kept does not come here of itself */
+        if (worker->in_a_row >= STREAM && weir__load_relaxed(&pool->places.loans) % 2 == 0 &&
+            look_on(worker, hint))
             return true;
         weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
         struct weir__wakes wakes = {NULL, NULL};
         weir__lock_take(&pool->base.lock);
-        bool found = weir__queue_pop(pool->queue, &worker->end, hint) ||
-                     (weir__local_recall_hungry_locked(pool) &&
-                      weir__queue_pop(pool->queue, &worker->end, hint));
+        bool found = weir__queue_pop(pool->queue, &worker->end, hint);
+        if (!found) {
+            weir__places_recall_locked(&pool->base); /* some worker may have kept something */
+            found = weir__queue_pop(pool->queue, &worker->end, hint);
+        }
         bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
                                 weir__load_relaxed(&pool->surplus)); /* lock held */
         int64_t deadline_ns = idle_deadline_locked(pool);
         if (leave)
-            retire_locked(pool);
+            retire_locked(worker);
         else if (!found)
             go_idle_locked(worker, &wakes);
         weir__lock_release(&pool->base.lock);
@@ -273,7 +280,7 @@ static bool must_leave(struct weir__worker *worker)
     weir__lock_take(&pool->base.lock);
     bool leave = weir__load_relaxed(&pool->surplus); /* lock held: another one may have left */
     if (leave)
-        retire_locked(pool);
+        retire_locked(worker);
     weir__lock_release(&pool->base.lock);
     return leave;
 }
@@ -335,7 +342,7 @@ static void unwound(void *argument)
     struct weir__pool *pool = worker->pool;
     call_fini(worker);
     weir__lock_take(&pool->base.lock);
-    retire_locked(pool);
+    retire_locked(worker);
     bool replaced = weir__pool_spawn_locked(pool) == WEIR_OK;
     if (replaced)
         weir__add_relaxed(&pool->base.counters.respawned, (uint64_t)1); /* a number of its own */
@@ -352,12 +359,13 @@ static void unwound(void *argument)
 }
 
 /* The worker's init failed: nobody may rely on any worker. */
-static void break_executor(struct weir__pool *pool)
+static void break_executor(struct weir__worker *worker)
 {
+    struct weir__pool *pool = worker->pool;
     weir__lock_take(&pool->base.lock);
     if (weir__load_relaxed(&pool->base.life) == WEIR__OPEN) /* lock held */
         weir__store_relaxed(&pool->base.life, (uint32_t)WEIR__BROKEN);
-    retire_locked(pool);
+    retire_locked(worker);
     struct weir__wakes wakes = {NULL, NULL};
     weir__places_turn_away_locked(&pool->base, WEIR_EBROKEN, &wakes);
     weir__pool_wake_all_locked(pool, &wakes);
@@ -370,7 +378,7 @@ static void break_executor(struct weir__pool *pool)
 static void init_failed(void *argument)
 {
     struct weir__worker *worker = argument;
-    break_executor(worker->pool);
+    break_executor(worker);
     depart(worker);
 }
 

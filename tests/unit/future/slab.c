@@ -124,7 +124,7 @@ static void slab_cache_gives_back_what_becomes_too_many(void **state)
 {
     (void)state;
     struct weir__slab *slab = fixture_slab();
-    struct weir__slab_cache taker = { NULL, 0 }, giver = { NULL, 0 };
+    struct weir__slab_cache taker = { 0 }, giver = { 0 };
     /* One thread takes, another one gives: nothing piles up at either. */
     for (int i = 0; i < 1000; i++) {
         weir__slab_give(slab, &giver, weir__slab_take(slab, &taker));
@@ -137,6 +137,53 @@ static void slab_cache_gives_back_what_becomes_too_many(void **state)
     weir__slab_flush(slab, &giver);
     assert_int_equal(giver.count + taker.count, 0);
     weir__slab_flush(slab, &giver); /* nothing in it */
+    weir__slab_close(slab);
+    assert_int_equal(atomic_load(&held), 0);
+}
+
+/* How long the chain is that comes next. */
+static unsigned next_chain(struct weir__slab *slab)
+{
+    struct weir__slab_cache probe = { 0 };
+    unsigned length = 1;
+    weir_future *slot = weir__slab_take(slab, &probe);
+    assert_non_null(slot);
+    for (const weir_future *next = probe.first; next; length++) {
+        uint32_t link = (uint32_t)atomic_load(&((weir_future *)(uintptr_t)next)->link);
+        next = link ? weir__slab_at(slab, link - 1) : NULL;
+    }
+    weir__slab_give(slab, &probe, slot);
+    weir__slab_flush(slab, &probe);
+    return length;
+}
+
+/* One cache to take from and to give to, that is flushed now and then, does not make longer chains. */
+static void slab_chains_stay_short(void **state)
+{
+    (void)state;
+    enum {
+        N = 96
+    };
+    struct weir__slab *slab = fixture_slab();
+    struct weir__slab_cache cache = { 0 };
+    weir_future *slot[N];
+    unsigned count = 0, dice = 1;
+    for (int i = 0; i < 20000; i++) {
+        dice = dice * 1103515245 + 12345;
+        if (dice >> 20 & 7 && count < N && (count == 0 || dice >> 16 & 1))
+            slot[count++] = weir__slab_take(slab, &cache);
+        else if (count)
+            weir__slab_give(slab, &cache, slot[--count]);
+        if ((dice >> 24) % 50 == 0) {
+            weir__slab_flush(slab, &cache);
+            assert_null(cache.first);
+            assert_in_range(next_chain(slab), 1, 32);
+        }
+    }
+    assert_true(atomic_load(&held) <= 4); /* itself, its page, and no more than two chunks */
+    while (count)
+        weir__slab_give(slab, &cache, slot[--count]);
+    weir__slab_flush(slab, &cache);
     weir__slab_close(slab);
     assert_int_equal(atomic_load(&held), 0);
 }
@@ -205,7 +252,7 @@ static void give_mine(struct traffic *traffic, struct weir__slab_cache *cache,
 static void take_and_give(void *shared, size_t index)
 {
     struct traffic *traffic = shared;
-    struct weir__slab_cache own = { NULL, 0 };
+    struct weir__slab_cache own = { 0 };
     struct weir_future *slot[MOST];
     size_t count = 0;
     unsigned random = (unsigned)index + 1;
@@ -270,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup(slab_grows_and_keeps_every_slot_where_it_is, begin),
         cmocka_unit_test_setup(slab_uses_slots_again_before_it_grows, begin),
         cmocka_unit_test_setup(slab_cache_gives_back_what_becomes_too_many, begin),
+        cmocka_unit_test_setup(slab_chains_stay_short, begin),
         cmocka_unit_test_setup(slab_closed_goes_with_the_last_slot_in_any_order, begin),
         cmocka_unit_test_setup(slab_slots_belong_to_one_thread_at_a_time, begin),
         cmocka_unit_test_setup(slab_closed_beside_those_who_give_back_goes_once, begin),

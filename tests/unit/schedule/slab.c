@@ -94,7 +94,7 @@ static void finish(unsigned left)
 
 static void take_and_give(void *data)
 {
-    struct weir__slab_cache own = { NULL, 0 }, *cache = *(unsigned *)data ? &own : NULL;
+    struct weir__slab_cache own = { 0 }, *cache = *(unsigned *)data ? &own : NULL;
     weir_future *hand[HAND];
     unsigned held = 0;
     for (unsigned i = 0; i < TURNS; i++) {
@@ -141,7 +141,7 @@ static void slab_emptied_under_takers(void)
 
 static void take_and_keep(void *data)
 {
-    struct weir__slab_cache own = { NULL, 0 };
+    struct weir__slab_cache own = { 0 };
     weir_future *slot = note_taken(weir__slab_take(slab, *(unsigned *)data ? &own : NULL));
     check_cache(&own);
     weir__slab_flush(slab, &own);

@@ -40,7 +40,7 @@ static weir_status parent_task(weir_task *task, void *arg)
 /* With the largest backlog at its first batch, after which as much can be lent. */
 static void create_parent(const weir_thread_options *options)
 {
-    parent = (struct parent){ .waits = 1 };
+    parent = (struct parent){ .waits = 1 | schedule_choose(8) };
     atomic_store(&closed, false);
     atomic_store(&ended, false);
     create_pool(options);
@@ -107,7 +107,8 @@ static void kept_in_order(void)
 {
     static unsigned first = CHILDREN;
     create_parent(&(weir_thread_options){ .workers = 1, .limit = 16 });
-    parent.waits |= schedule_choose(2) << 1; /* then the worker takes the last ones out itself */
+    /* Who waits makes a task jump the queue: so only for those that come first. */
+    parent.waits = schedule_choose(2) ? 1 : 3;
     run_beside(submit_three, &first, NULL);
     check_ran_in_order(0, CHILDREN - 1);
     check_ran_in_order(CHILDREN, CHILDREN + 2);
@@ -160,7 +161,6 @@ static void kept_at_the_limit(const weir_policy *policy)
     most_seen = 0;
     create_parent(&(weir_thread_options){
         .workers = 1 + schedule_choose(2), .limit = BATCH, .policy = *policy });
-    parent.waits |= schedule_choose(8);
     run_beside(attempt_some, attempt, look_at_numbers);
     for (unsigned i = 0; i < 3; i++)
         check_attempt(&attempt[i]);
@@ -308,8 +308,189 @@ static void kept_while_resized(void)
 {
     static unsigned first = CHILDREN;
     create_parent(&(weir_thread_options){ .workers = 2, .limit = 16 });
-    parent.waits = schedule_choose(8) | 1;
     run_beside(submit_three, &first, resize);
+}
+
+/* A worker that is to go may still submit, in worker_fini; and is lent nothing for that. */
+static _Atomic bool resized, going;
+static struct attempt last[2];
+
+static weir_status await_resize_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    while (!atomic_load(&resized))
+        schedule_step();
+    return WEIR_OK;
+}
+
+static weir_status parent_in_use_task(weir_task *task, void *arg)
+{
+    weir_status status = parent_task(task, arg);
+    while (!atomic_load(&going))
+        schedule_step();
+    return status;
+}
+
+static void submit_last(void *data, size_t index)
+{
+    (void)data;
+    atomic_store(&going, true);
+    last[index].number = CHILDREN + (unsigned)index;
+    attempt_one(&last[index]);
+}
+
+static void lent_nothing_on_the_way_out(void)
+{
+    weir_future *other;
+    memset(last, 0, sizeof last);
+    atomic_store(&resized, false);
+    atomic_store(&going, false);
+    create_parent(&(weir_thread_options){
+        .workers = 2, .limit = 16, .worker_fini = submit_last });
+    schedule_check(weir_submit(pool, await_resize_task, NULL, 0, &other) == WEIR_OK);
+    schedule_check(weir_submit(pool, parent_in_use_task, &parent, 0, &parent.future) == WEIR_OK);
+    while (ran.count < BATCH)
+        schedule_step();
+    schedule_check(weir_thread_executor_resize(pool, 1, 1) == WEIR_OK);
+    atomic_store(&resized, true);
+    while (!atomic_load(&going))
+        schedule_step();
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    weir_future_unref(other);
+    weir_future_unref(parent.future);
+    check_children();
+    check_attempt(&last[0]);
+    check_attempt(&last[1]);
+    finish_pool();
+}
+
+/* Two tasks keep one each: the first of them is the older, for whoever takes both back. */
+static _Atomic unsigned stage, warm;
+static weir_future *kept[2];
+static struct weir__parker elder_ran;
+
+/* Some backlog, so that there is something to lend; both at a time, so that both have it. */
+static void warm_up(unsigned first)
+{
+    weir_future *future[BATCH];
+    for (unsigned i = 0; i < BATCH; i++)
+        schedule_check(submit_note(first + i, &future[i]) == WEIR_OK);
+    for (unsigned i = 0; i < BATCH; i++) {
+        schedule_check(weir_future_wait(future[i], WEIR_FOREVER) == WEIR_OK);
+        weir_future_unref(future[i]);
+    }
+    atomic_fetch_add(&warm, 1);
+    while (atomic_load(&warm) < 2)
+        schedule_step();
+}
+
+static void await_stage(unsigned number)
+{
+    while (atomic_load(&stage) < number)
+        schedule_step();
+}
+
+static void create_two(weir_task_fn *one, weir_task_fn *other, const weir_thread_options *options)
+{
+    atomic_store(&stage, 0);
+    atomic_store(&warm, 0);
+    create_pool(options);
+    schedule_check(weir_submit(pool, one, NULL, 0, NULL) == WEIR_OK);
+    schedule_check(weir_submit(pool, other, NULL, 0, NULL) == WEIR_OK);
+}
+
+static weir_status keep_elder_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    warm_up(0);
+    schedule_check(submit_note(2 * BATCH, &kept[0]) == WEIR_OK);
+    atomic_store(&stage, 1);
+    await_stage(3);
+    return WEIR_OK;
+}
+
+static weir_status keep_younger_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    warm_up(BATCH);
+    await_stage(1);
+    schedule_check(submit_note(2 * BATCH + 1, &kept[1]) == WEIR_OK);
+    atomic_store(&stage, 2);
+    await_stage(3);
+    return WEIR_OK;
+}
+
+static void oldest_of_all_kept(void)
+{
+    enum { LIMIT = 2 * BATCH };
+    create_two(keep_elder_task, keep_younger_task,
+               &(weir_thread_options){
+                   .workers = 2, .limit = LIMIT, .policy = weir_discard_oldest() });
+    await_stage(2);
+    for (unsigned i = 0; i < LIMIT - 1; i++)
+        schedule_check(submit_note(2 * BATCH + 2 + i, NULL) == WEIR_OK);
+    schedule_check(weir_future_status(kept[0]) == WEIR_EDISCARDED);
+    schedule_check(weir_future_status(kept[1]) == WEIR_EPENDING);
+    atomic_store(&stage, 3);
+    schedule_check(weir_future_wait(kept[1], WEIR_FOREVER) == WEIR_OK);
+    weir_future_unref(kept[0]);
+    weir_future_unref(kept[1]);
+    finish_pool();
+}
+
+/* A task that waits, in its own way, for one that was submitted before it, by another task which has its
+ * worker: what is older begins first, so nobody waits for ever. */
+static weir_status elder_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    atomic_store(&stage, 2);
+    weir__unpark(&elder_ran);
+    return WEIR_OK;
+}
+
+static weir_status younger_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    weir__park(&elder_ran, WEIR_FOREVER);
+    return WEIR_OK;
+}
+
+static weir_status submit_elder_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    warm_up(0);
+    schedule_check(weir_submit(pool, elder_task, NULL, 0, NULL) == WEIR_OK);
+    atomic_store(&stage, 1);
+    await_stage(2);
+    return WEIR_OK;
+}
+
+static weir_status submit_younger_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    warm_up(BATCH);
+    await_stage(1);
+    schedule_check(weir_submit(pool, younger_task, NULL, 0, NULL) == WEIR_OK);
+    return WEIR_OK;
+}
+
+static void elder_begins_first(void)
+{
+    memset(&elder_ran, 0, sizeof elder_ran);
+    create_two(submit_elder_task, submit_younger_task,
+               &(weir_thread_options){ .workers = 2, .limit = 16 });
+    for (unsigned steps = 0; atomic_load(&stage) < 2; steps++) {
+        schedule_check(steps < 100000);
+        schedule_step();
+    }
+    finish_pool();
 }
 
 /* Two parents on two workers, each with places of its own. */
@@ -344,6 +525,9 @@ SCENARIO(closed_while_kept)
 SCENARIO(taken_by_another_worker)
 SCENARIO(left_by_its_worker)
 SCENARIO(kept_while_resized)
+SCENARIO(lent_nothing_on_the_way_out)
+SCENARIO(oldest_of_all_kept)
+SCENARIO(elder_begins_first)
 SCENARIO(kept_by_two)
 
 int main(int argc, char **argv)
@@ -362,6 +546,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(taken_by_another_worker_is_sound),
         cmocka_unit_test(left_by_its_worker_is_sound),
         cmocka_unit_test(kept_while_resized_is_sound),
+        cmocka_unit_test(lent_nothing_on_the_way_out_is_sound),
+        cmocka_unit_test(oldest_of_all_kept_is_sound),
+        cmocka_unit_test(elder_begins_first_is_sound),
         cmocka_unit_test(kept_by_two_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
