@@ -182,11 +182,12 @@ bool weir__places_withdraw(weir_executor *executor, struct weir_future *future)
     return true;
 }
 
-bool weir__places_settled_locked(const weir_executor *executor, uint64_t by_workers)
+bool weir__places_settled_locked(const weir_executor *executor, uint64_t by_workers,
+                                 uint64_t of_workers)
 {
     const struct weir__places *places = executor->places;
     /* relaxed: written under the lock */
-    return weir__load_relaxed((weir__counter *)(uintptr_t)&places->accepted) ==
+    return weir__load_relaxed((weir__counter *)(uintptr_t)&places->accepted) + of_workers ==
            by_workers + places->withdrawn;
 }
 

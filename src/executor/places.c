@@ -5,15 +5,18 @@
  * So a standing start admits a burst of W + L whatever the workers are doing: a task handed to an
  * idle worker that has not woken up yet occupies that worker's place, not one of the backlog.
  *
- *   accepted  places given out, ever. Written under the lock only.
+ *   accepted  places given out under the lock, ever, each for a task.
+ *   lent      places given out under the lock to workers, for tasks that those accept; less what was
+ *             taken back (thread/lent.c).
  *   freed     places given back, ever: by each worker when a task ends (cell->released), and by
  *             whoever ends a task that has not started (cancelled, expired, displaced, stranded).
- *   occupied = accepted - freed
+ *   occupied, or in the hands of workers = accepted + lent - freed
  *
- * Both only grow. A submitter adds under the lock, after it has seen occupied < W + L; everybody
- * else only makes occupied smaller. Hence it never exceeds W + L, for any number of racing
- * submitters. And no place is lost: each is given back before the end of its task can be seen, so
- * whoever has waited for a future finds its place free.
+ * Who gives places out does so under the lock, after it has seen that this sum is below W + L; everybody
+ * else only makes it smaller, or changes a place in a worker's hand into one that is occupied, or back.
+ * Hence no more than W + L are occupied, for any number of racing submitters. Before anybody is told that
+ * there is no place, those in the hands of workers are taken back. And no place is lost: each is given back
+ * before the end of its task can be seen, so whoever has waited for a future finds its place free.
  *
  * Sums are expensive (one cache line for each group of workers), so submitters remember what they
  * saw last (freed_seen, a lower bound, so that occupied is over- and never underestimated) and look

@@ -53,7 +53,7 @@ struct weir__places {
     int64_t pace_ns;               /* and when that was */
     _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
     _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
-    weir__counter lent;            /* atomic [A7]; places lent less those taken back, ever */
+    weir__counter lent;            /* atomic [A7]; places given out beyond accepted: to workers */
     weir__counter loans;           /* atomic [A7]; odd: places are lent; one more at each change */
 
     /* Written under the lock, read by whoever frees a place. */
@@ -102,7 +102,7 @@ void weir__places_freed(weir_executor *);
 /* A worker gives its place back, then passes it on. */
 void weir__places_release(weir_executor *, struct weir__cell *);
 
-/* accepted, released and workers of a tally; see stats/snapshot.h. */
+/* accepted, released and workers of a tally, of executors that lend nothing; see stats/snapshot.h. */
 void weir__places_tally(const weir_executor *, struct weir__tally *);
 
 /* admit.c: operations of weir__executor_ops for executors with places. */
@@ -111,9 +111,9 @@ void weir__places_describe(weir_executor *, weir_admission *);
 weir_status weir__places_admit(weir_executor *, struct weir__request *, struct weir_future **);
 weir_status weir__places_admit_displacing(weir_executor *, struct weir__request *,
                                           struct weir_future **);
-/* Whether every task that was accepted has been done with; by_workers: how many by workers.
- * Requires: lock. */
-bool weir__places_settled_locked(const weir_executor *, uint64_t by_workers);
+/* Whether every task that was accepted has been done with: so many by workers, of which so many were
+ * accepted by workers. To be counted in this order. Requires: lock. */
+bool weir__places_settled_locked(const weir_executor *, uint64_t by_workers, uint64_t of_workers);
 bool weir__places_withdraw(weir_executor *, struct weir_future *);
 uint64_t weir__places_cancel_queued(weir_executor *);
 size_t weir__places_blocked(const weir_executor *);

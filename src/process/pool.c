@@ -107,7 +107,7 @@ static bool settled_locked(const weir_executor *executor)
     struct weir__process_pool *pool =
         weir__process_pool_of((weir_executor *)(uintptr_t)executor);
     /* acquire [E2] */
-    return weir__places_settled_locked(executor, weir__load_acquire(&pool->settled));
+    return weir__places_settled_locked(executor, weir__load_acquire(&pool->settled), 0);
 }
 
 static bool quiet_locked(const weir_executor *executor)

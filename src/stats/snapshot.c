@@ -1,7 +1,9 @@
 /* A snapshot whose numbers add up, of counters that nobody stops.
  *
  * The counters are read one after the other while tasks come and go, so the values are of different
- * moments. What makes them fit is the order of reading, and that gauges are differences:
+ * moments. What makes them fit is the order of reading, and that gauges are differences. (Where workers
+ * accept tasks, too, in places lent to them, A0 is the sum of what they and the submitters count, and R
+ * has what they have kept; what is said below holds for sums of numbers that only grow.)
  *
  *   a  caller_started and accepted are read first: S0 and A0; then the number of workers
  *   b  then the places that workers gave back: R

@@ -69,7 +69,7 @@
 #ifdef WEIR_STEP_HOOK /* schedules are short */
 enum { STREAK = 2, STREAK_MOST = 2, PAYS = 1, ROOM = 2 };
 #else
-enum { STREAK = 64, STREAK_MOST = 1024, PAYS = 64, ROOM = 4 * WEIR__LENT_MOST };
+enum { STREAK = 64, STREAK_MOST = 1024, PAYS = 64, ROOM = 127 };
 #endif
 
 void weir__lent_begin(struct weir__pool *pool)

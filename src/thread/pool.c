@@ -127,7 +127,7 @@ static bool pool_settled_locked(const weir_executor *executor)
     for (size_t i = 0; i < count; i++)
         settled += weir__load_acquire(&pool->workers[i]->settled); /* acquire [E2] */
     /* Submitted after settled: what comes meanwhile makes the difference larger. */
-    return weir__places_settled_locked(executor, settled - sum_submitted(pool));
+    return weir__places_settled_locked(executor, settled, sum_submitted(pool));
 }
 
 static bool pool_quiet_locked(const weir_executor *executor)

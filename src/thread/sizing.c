@@ -63,10 +63,7 @@ static bool by_rule(const struct weir__pool *pool)
 void weir__pool_note_size_locked(struct weir__pool *pool)
 {
     size_t live = weir__load_relaxed(&pool->places.live); /* lock held, as for the stores below */
-    bool growing = by_rule(pool) || live < pool->max_workers;
-    if (growing)
-        weir__places_recall_locked(&pool->base); /* each submission is to ask for a worker */
-    weir__store_relaxed(&pool->places.growing, growing);
+    weir__store_relaxed(&pool->places.growing, by_rule(pool) || live < pool->max_workers);
     weir__store_relaxed(&pool->surplus, pool->leaving || live > pool->max_workers);
 }
 
@@ -176,6 +173,7 @@ static weir_status check_pool_locked(struct weir__pool *pool)
 static weir_status spawn_needed_locked(struct weir__pool *pool)
 {
     size_t needed = pool->min_workers;
+    /* Takes back what is lent: from now on each submission may have to ask for a worker. */
     uint64_t occupied = weir__places_occupied_locked(&pool->base);
     if (!by_rule(pool) && occupied > needed)
         needed = occupied < pool->max_workers ? (size_t)occupied : pool->max_workers;

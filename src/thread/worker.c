@@ -6,7 +6,9 @@
  * Going to sleep. Only a worker that finds the queue empty takes the lock: under it, it looks once
  * more, and enlists itself as idle. A submission queues its task and takes a worker off the list
  * under the same lock. So either the worker finds the task, or the submitter finds the worker: no
- * wake-up is lost, and none is sent to a worker that is not asleep or about to be. Who took it off
+ * wake-up is lost, and none is sent to a worker that is not asleep or about to be. What workers keep of
+ * what their own tasks submit (thread/lent.c) is first moved to the queue, and while they may keep
+ * anything nobody is idle. Who took it off
  * the list owes it exactly one token (sync/parker.h). The most recent idle worker is woken, since
  * its stack and its slots are still in the cache; those that are never needed go at the other end.
  *

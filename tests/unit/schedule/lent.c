@@ -311,83 +311,23 @@ static void kept_while_resized(void)
     run_beside(submit_three, &first, resize);
 }
 
-/* A worker that is to go may still submit, in worker_fini; and is lent nothing for that. */
-static _Atomic bool resized, going;
-static struct attempt last[2];
-
-static weir_status await_resize_task(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    while (!atomic_load(&resized))
-        schedule_step();
-    return WEIR_OK;
-}
-
-static weir_status parent_in_use_task(weir_task *task, void *arg)
-{
-    weir_status status = parent_task(task, arg);
-    while (!atomic_load(&going))
-        schedule_step();
-    return status;
-}
-
-static void submit_last(void *data, size_t index)
-{
-    (void)data;
-    atomic_store(&going, true);
-    last[index].number = CHILDREN + (unsigned)index;
-    attempt_one(&last[index]);
-}
-
-static void lent_nothing_on_the_way_out(void)
-{
-    weir_future *other;
-    memset(last, 0, sizeof last);
-    atomic_store(&resized, false);
-    atomic_store(&going, false);
-    create_parent(&(weir_thread_options){
-        .workers = 2, .limit = 16, .worker_fini = submit_last });
-    schedule_check(weir_submit(pool, await_resize_task, NULL, 0, &other) == WEIR_OK);
-    schedule_check(weir_submit(pool, parent_in_use_task, &parent, 0, &parent.future) == WEIR_OK);
-    while (ran.count < BATCH)
-        schedule_step();
-    schedule_check(weir_thread_executor_resize(pool, 1, 1) == WEIR_OK);
-    atomic_store(&resized, true);
-    while (!atomic_load(&going))
-        schedule_step();
-    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
-    weir_future_unref(other);
-    weir_future_unref(parent.future);
-    check_children();
-    check_attempt(&last[0]);
-    check_attempt(&last[1]);
-    finish_pool();
-}
-
-/* Two tasks keep one each: the first of them is the older, for whoever takes both back. */
 static _Atomic unsigned stage, warm;
-static weir_future *kept[2];
-static struct weir__parker elder_ran;
 
-/* Some backlog, so that there is something to lend; both at a time, so that both have it. */
-static void warm_up(unsigned first)
+/* Some backlog, of so many tasks at a time, so that there is something to lend to each. */
+static void warm_up(unsigned first, unsigned tasks)
 {
     weir_future *future[BATCH];
     for (unsigned i = 0; i < BATCH; i++)
         schedule_check(submit_note(first + i, &future[i]) == WEIR_OK);
+    atomic_fetch_add(&warm, 1);
+    while (atomic_load(&warm) < tasks)
+        schedule_step();
     for (unsigned i = 0; i < BATCH; i++) {
         schedule_check(weir_future_wait(future[i], WEIR_FOREVER) == WEIR_OK);
         weir_future_unref(future[i]);
     }
     atomic_fetch_add(&warm, 1);
-    while (atomic_load(&warm) < 2)
-        schedule_step();
-}
-
-static void await_stage(unsigned number)
-{
-    while (atomic_load(&stage) < number)
+    while (atomic_load(&warm) < 2 * tasks)
         schedule_step();
 }
 
@@ -400,11 +340,101 @@ static void create_two(weir_task_fn *one, weir_task_fn *other, const weir_thread
     schedule_check(weir_submit(pool, other, NULL, 0, NULL) == WEIR_OK);
 }
 
+/* A worker that is to go may still submit, in worker_fini; and is lent nothing for that. */
+static _Atomic bool resized, going;
+static struct attempt last[2][BATCH]; /* of each worker: enough of them for something to be lent */
+
+static weir_status await_resize_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    while (!atomic_load(&resized))
+        schedule_step();
+    return WEIR_OK;
+}
+
+static weir_status warm_up_and_stay_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    warm_up(0, 1);
+    while (!atomic_load(&going))
+        schedule_step();
+    return WEIR_OK;
+}
+
+static void submit_last(void *data, size_t index)
+{
+    (void)data;
+    atomic_store(&going, true);
+    for (unsigned i = 0; i < BATCH; i++) {
+        last[index][i].number = CHILDREN + (unsigned)index * BATCH + i;
+        attempt_one(&last[index][i]);
+    }
+}
+
+static void lent_nothing_on_the_way_out(void)
+{
+    memset(last, 0, sizeof last);
+    atomic_store(&resized, false);
+    atomic_store(&going, false);
+    create_two(await_resize_task, warm_up_and_stay_task,
+               &(weir_thread_options){ .workers = 2, .limit = 16, .worker_fini = submit_last });
+    while (ran.count < BATCH)
+        schedule_step();
+    schedule_check(weir_thread_executor_resize(pool, 1, 1) == WEIR_OK);
+    atomic_store(&resized, true);
+    while (!atomic_load(&going))
+        schedule_step();
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    for (unsigned i = 0; i < 2 * BATCH; i++)
+        check_attempt(&last[i / BATCH][i % BATCH]);
+    finish_pool();
+}
+
+/* A pool that may grow is asked for a worker by each submission. */
+static weir_status need_more_workers_task(weir_task *task, void *arg)
+{
+    struct weir__parker latch = { 0 };
+    parent_task(task, arg);
+    while (!atomic_load(&resized))
+        schedule_step();
+    schedule_check(weir_submit(pool, let_go_task, &latch, 0, NULL) == WEIR_OK);
+    weir__park(&latch, WEIR_FOREVER);
+    return WEIR_OK;
+}
+
+static void asked_for_another_worker(void)
+{
+    atomic_store(&resized, false);
+    create_parent(&(weir_thread_options){ .workers = 1, .limit = 16 });
+    parent.waits = 7;
+    schedule_check(weir_submit(pool, need_more_workers_task, &parent, 0, &parent.future) == WEIR_OK);
+    while (ran.count < CHILDREN)
+        schedule_step();
+    schedule_check(weir_thread_executor_resize(pool, 1, 2) == WEIR_OK);
+    atomic_store(&resized, true);
+    wait_for_parent();
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    check_children();
+    finish_pool();
+}
+
+/* Two tasks keep one each: the first of them is the older, for whoever takes both back. */
+static weir_future *kept[2];
+static struct weir__parker elder_ran;
+
+static void await_stage(unsigned number)
+{
+    while (atomic_load(&stage) < number)
+        schedule_step();
+}
+
 static weir_status keep_elder_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
-    warm_up(0);
+    warm_up(0, 2);
     schedule_check(submit_note(2 * BATCH, &kept[0]) == WEIR_OK);
     atomic_store(&stage, 1);
     await_stage(3);
@@ -415,7 +445,7 @@ static weir_status keep_younger_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
-    warm_up(BATCH);
+    warm_up(BATCH, 2);
     await_stage(1);
     schedule_check(submit_note(2 * BATCH + 1, &kept[1]) == WEIR_OK);
     atomic_store(&stage, 2);
@@ -438,6 +468,44 @@ static void oldest_of_all_kept(void)
     schedule_check(weir_future_wait(kept[1], WEIR_FOREVER) == WEIR_OK);
     weir_future_unref(kept[0]);
     weir_future_unref(kept[1]);
+    finish_pool();
+}
+
+/* Two tasks take all places but one while somebody looks whether there is one, some of them lent. */
+static weir_status take_two_task(weir_task *task, void *arg)
+{
+    (void)task;
+    (void)arg;
+    warm_up(0, 2);
+    await_stage(1);
+    schedule_check(submit_note(0, NULL) == WEIR_OK);
+    atomic_fetch_add(&stage, 1);
+    await_stage(3); /* most likely the other has, too, and places can be lent */
+    schedule_check(submit_note(0, NULL) == WEIR_OK);
+    atomic_fetch_add(&stage, 1);
+    await_stage(6);
+    return WEIR_OK;
+}
+
+static void look_for_the_last(void *data)
+{
+    (void)data;
+    await_stage(1);
+    schedule_check(submit_note(1, NULL) == WEIR_OK);
+    atomic_fetch_add(&stage, 1);
+}
+
+static void last_one_found(void)
+{
+    create_two(take_two_task, take_two_task,
+               &(weir_thread_options){ .workers = 2, .limit = 2 * BATCH });
+    pthread_t actor = actor_start(look_for_the_last, NULL);
+    while (atomic_load(&warm) < 4)
+        schedule_step();
+    schedule_check(submit_note(2, NULL) == WEIR_OK); /* takes back what was lent so far */
+    atomic_store(&stage, 1);
+    actor_join(actor);
+    await_stage(6); /* all have theirs */
     finish_pool();
 }
 
@@ -464,7 +532,7 @@ static weir_status submit_elder_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
-    warm_up(0);
+    warm_up(0, 2);
     schedule_check(weir_submit(pool, elder_task, NULL, 0, NULL) == WEIR_OK);
     atomic_store(&stage, 1);
     await_stage(2);
@@ -475,7 +543,7 @@ static weir_status submit_younger_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
-    warm_up(BATCH);
+    warm_up(BATCH, 2);
     await_stage(1);
     schedule_check(weir_submit(pool, younger_task, NULL, 0, NULL) == WEIR_OK);
     return WEIR_OK;
@@ -526,7 +594,9 @@ SCENARIO(taken_by_another_worker)
 SCENARIO(left_by_its_worker)
 SCENARIO(kept_while_resized)
 SCENARIO(lent_nothing_on_the_way_out)
+SCENARIO(asked_for_another_worker)
 SCENARIO(oldest_of_all_kept)
+SCENARIO(last_one_found)
 SCENARIO(elder_begins_first)
 SCENARIO(kept_by_two)
 
@@ -547,7 +617,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(left_by_its_worker_is_sound),
         cmocka_unit_test(kept_while_resized_is_sound),
         cmocka_unit_test(lent_nothing_on_the_way_out_is_sound),
+        cmocka_unit_test(asked_for_another_worker_is_sound),
         cmocka_unit_test(oldest_of_all_kept_is_sound),
+        cmocka_unit_test(last_one_found_is_sound),
         cmocka_unit_test(elder_begins_first_is_sound),
         cmocka_unit_test(kept_by_two_is_sound),
     };
