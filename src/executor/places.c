@@ -166,25 +166,28 @@ weir_status weir__places_open_locked(weir_executor *executor)
     return weir__load_relaxed(&executor->places->live) ? WEIR_OK : WEIR_ESYS;
 }
 
-/* The place that is going to be taken may make the backlog larger than ever. To be said before it is, so
- * that no snapshot shows more: afterwards places may have come free. Requires: lock. */
-static void note_peak_locked(weir_executor *executor)
+static WEIR__APART void make_way_locked(weir_executor *executor)
+{
+    uint64_t occupied = weir__places_occupied_locked(executor) + 1; /* which takes back what is lent */
+    uint64_t live = weir__load_relaxed(&executor->places->live);    /* lock held */
+    if (occupied > live)
+        weir__counter_raise(&executor->counters.backlog_peak, occupied - live);
+}
+
+void weir__places_make_way_locked(weir_executor *executor)
 {
     struct weir__places *places = executor->places;
-    weir__counter *peak = &executor->counters.backlog_peak;
-    uint64_t known = weir__load_relaxed(&places->live) + weir__load_relaxed(peak); /* lock held */
-    if (occupied_guess_locked(places) < known)
-        return;
-    uint64_t occupied = weir__places_occupied_locked(executor) + 1;
-    if (occupied > known)
-        weir__store_relaxed(peak, occupied - weir__load_relaxed(&places->live)); /* lock held */
+    /* lock held, all */
+    uint64_t known = weir__load_relaxed(&places->live) +
+                     weir__load_relaxed(&executor->counters.backlog_peak);
+    if (WEIR__UNLIKELY(weir__load_relaxed(&places->loans) % 2 ||
+                       occupied_guess_locked(places) >= known))
+        make_way_locked(executor);
 }
 
 void weir__places_enqueue_locked(weir_executor *executor, struct weir_future *future, uint32_t refs,
                                  struct weir__wakes *wakes)
 {
-    weir__places_recall_locked(executor); /* what workers keep is older */
-    note_peak_locked(executor);
     /* release [A3]: whoever sees this acceptance sees all places that were seen to be free for it,
      * so that it never counts more taken than there are; lock held */
     weir__counter_bump(&executor->places->accepted, 1);

@@ -83,7 +83,11 @@ uint64_t weir__places_occupied_locked(weir_executor *);
 bool weir__places_free_locked(weir_executor *, size_t backlog);
 /* Whether anything can be accepted at all. Requires: lock. */
 weir_status weir__places_open_locked(weir_executor *);
-/* Queue a task that is filled in. Requires: lock, a place. */
+/* A place is going to be taken for a task: what workers keep comes before it; and if it makes the backlog
+ * larger than ever, that is noted now, so that no snapshot shows more, since afterwards others may have
+ * come free. Requires: lock, a place. */
+void weir__places_make_way_locked(weir_executor *);
+/* Queue a task that is filled in, after that. Requires: lock, a place. */
 void weir__places_enqueue_locked(weir_executor *, struct weir_future *, uint32_t refs,
                                  struct weir__wakes *);
 

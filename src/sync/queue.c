@@ -198,24 +198,24 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
         ;
 }
 
-static WEIR__APART bool push_to_spare(struct weir__queue *queue, struct ring *full, uint64_t hint)
+WEIR__APART void weir__queue_clear_locked(struct weir__queue *queue)
 {
-    struct ring *next = queue->spare;
-    move(queue, full, next);
+    struct ring *full = weir__load_relaxed(&queue->current); /* lock held */
+    move(queue, full, queue->spare);
     queue->spare = full;
-    return enqueue(next, hint);
-}
-
-bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
-{
-    /* relaxed: only holders of the producers' lock change it */
-    struct ring *ring = weir__load_relaxed(&queue->current);
-    return WEIR__LIKELY(enqueue(ring, hint)) || push_to_spare(queue, ring, hint);
 }
 
 bool weir__queue_push_if_room(struct weir__queue *queue, uint64_t hint)
 {
     return enqueue(weir__load_relaxed(&queue->current), hint); /* relaxed: the producer changes it */
+}
+
+bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
+{
+    if (WEIR__LIKELY(weir__queue_push_if_room(queue, hint)))
+        return true;
+    weir__queue_clear_locked(queue);
+    return weir__queue_push_if_room(queue, hint);
 }
 
 bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room)

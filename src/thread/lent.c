@@ -74,8 +74,8 @@ enum { STREAK = 64, STREAK_MOST = 1024, PAYS = 64, ROOM = 127 };
 
 void weir__lent_begin(struct weir__pool *pool)
 {
-    pool->patience = STREAK;
-    weir__store_relaxed(&pool->to_come, pool->patience); /* nobody else knows the pool yet */
+    weir__store_relaxed(&pool->patience, (unsigned)STREAK); /* nobody else knows the pool yet */
+    weir__store_relaxed(&pool->to_come, (unsigned)STREAK);
 }
 
 bool weir__lent_init(struct weir__worker *worker)
@@ -93,20 +93,11 @@ void weir__lent_fini(struct weir__worker *worker)
 /* Nothing is lent for a while: for longer, if it did not pay. Requires: lock. */
 static void wait_again_locked(struct weir__pool *pool, bool paid)
 {
-    if (paid)
-        pool->patience = STREAK;
-    else if ((pool->patience *= 2) > STREAK_MOST)
-        pool->patience = STREAK_MOST;
-    weir__store_relaxed(&pool->to_come, pool->patience); /* lock held */
-}
-
-void weir__lent_note_locked(struct weir__pool *pool, const struct weir__worker *worker)
-{
-    unsigned to_come = weir__load_relaxed(&pool->to_come); /* lock held, as for the stores */
-    if (!worker && to_come != pool->patience)
-        weir__store_relaxed(&pool->to_come, pool->patience);
-    else if (worker && to_come)
-        weir__store_relaxed(&pool->to_come, to_come - 1);
+    /* relaxed, all: advice; whoever submits may be looking at it */
+    unsigned patience = paid ? STREAK : 2 * weir__load_relaxed(&pool->patience);
+    patience = patience < STREAK_MOST ? patience : STREAK_MOST;
+    weir__store_relaxed(&pool->patience, patience);
+    weir__store_relaxed(&pool->to_come, patience);
 }
 
 /* Take the oldest task out that this worker keeps, as its `oldest`. False: there is none. Requires: lock. */
@@ -197,9 +188,11 @@ static bool take_place(struct weir__worker *worker)
 static void keep_locked(struct weir__worker *worker, uint64_t hint, struct weir__wakes *wakes)
 {
     /* lock held: nobody takes back meanwhile */
-    if (weir__load_relaxed(&worker->lent) != WEIR__RECALLED &&
-        weir__queue_push_locked(worker->kept, hint))
-        return;
+    if (weir__load_relaxed(&worker->lent) != WEIR__RECALLED) {
+        weir__queue_clear_locked(worker->kept);
+        if (weir__queue_push_if_room(worker->kept, hint))
+            return;
+    }
     weir__places_recall_locked(&worker->pool->base);
     weir__pool_push_locked(worker->pool, hint, wakes);
 }
@@ -226,8 +219,8 @@ static void hand_over(struct weir__worker *worker)
     weir__wakes_flush(&wakes);
 }
 
-WEIR__APART bool weir__lent_admit(struct weir__worker *worker, struct weir__request *request,
-                                  struct weir_future **out)
+bool weir__lent_admit(struct weir__worker *worker, struct weir__request *request,
+                      struct weir_future **out)
 {
     weir_executor *executor = &worker->pool->base;
     if (!take_place(worker) && !(borrow(worker) && take_place(worker)))

@@ -20,8 +20,21 @@ void weir__lent_fini(struct weir__worker *);
  * none, and nothing has been done. Requires: no lock. */
 bool weir__lent_admit(struct weir__worker *, struct weir__request *, struct weir_future **);
 
-/* A submission goes to the common queue: of this worker, or of somebody else, NULL. Requires: lock. */
-void weir__lent_note_locked(struct weir__pool *, const struct weir__worker *);
+/* A worker has submitted to the common queue, or somebody else is going to. Some may be lost count of.
+ * Requires: no lock. */
+static inline void weir__lent_note_own(struct weir__pool *pool)
+{
+    unsigned to_come = weir__load_relaxed(&pool->to_come); /* relaxed, all: advice */
+    if (to_come)
+        weir__store_relaxed(&pool->to_come, to_come - 1);
+}
+
+static inline void weir__lent_note_other(struct weir__pool *pool)
+{
+    unsigned patience = weir__load_relaxed(&pool->patience); /* relaxed, all: advice */
+    if (WEIR__UNLIKELY(weir__load_relaxed(&pool->to_come) != patience))
+        weir__store_relaxed(&pool->to_come, patience);
+}
 
 /* Take back all that is lent, and move what workers have kept to the common queue. Requires: lock. */
 void weir__lent_recall_locked(struct weir__pool *);

@@ -79,8 +79,6 @@ static void enqueue_locked(weir_executor *executor, struct weir_future *future, 
 {
     struct weir__pool *pool = weir__pool_of(executor);
     (void)future; /* the hint says it all */
-    /* If somebody waits for a place, it may be his task that a worker queues here. */
-    weir__lent_note_locked(pool, pool->places.first_blocked ? NULL : weir__thread_worker(executor));
     weir__pool_push_locked(pool, hint, wakes);
 }
 
@@ -177,12 +175,25 @@ static size_t pool_worker_stats(const weir_executor *executor, weir_worker_stats
     return count;
 }
 
+/* A submission of one of its tasks. */
+static WEIR__APART weir_status admit_own(struct weir__worker *worker, struct weir__request *request,
+                                         struct weir_future **out)
+{
+    if (weir__lent_admit(worker, request, out))
+        return WEIR_OK;
+    weir_status status = weir__places_admit(&worker->pool->base, request, out);
+    if (status == WEIR_OK)
+        weir__lent_note_own(worker->pool);
+    return status;
+}
+
 static weir_status pool_admit(weir_executor *executor, struct weir__request *request,
                               struct weir_future **out)
 {
     struct weir__worker *worker = weir__thread_worker(executor);
-    if (WEIR__UNLIKELY(worker != NULL) && weir__lent_admit(worker, request, out))
-        return WEIR_OK;
+    if (WEIR__UNLIKELY(worker != NULL))
+        return admit_own(worker, request, out);
+    weir__lent_note_other(weir__pool_of(executor));
     return weir__places_admit(executor, request, out);
 }
 

@@ -78,7 +78,7 @@ struct weir__pool {
     struct weir__worker *oldest_idle;
     struct weir__worker *vacant; /* workers whose thread has gone */
     struct weir__worker *borrowers; /* to whom places are lent */
-    unsigned patience;           /* submissions of workers in a row before places are lent */
+    _Atomic unsigned patience;   /* atomic, relaxed; submissions of workers in a row before places are lent */
     _Atomic unsigned to_come;    /* atomic, relaxed; so many more of them */
     size_t min_workers, max_workers;
     size_t leaving;              /* dismissed workers that do not know it yet: any, when idle */
