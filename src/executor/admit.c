@@ -31,7 +31,7 @@ bool weir__places_looks_full(weir_executor *executor)
     struct weir__tally tally = {0};
     weir__places_tally(executor, &tally); /* accepted, then workers, then released [A3] [A4] */
     uint64_t there_are = tally.workers + executor->limit;
-    uint64_t lent = weir__load_acquire(&places->lent); /* acquire [A7]: of an even number of loans */
+    uint64_t lent = weir__load_acquire(&places->lent); /* acquire [A7]: with nothing lent now */
     struct weir__counters *counters = &executor->counters;
     /* acquire [A2], each: read after accepted */
     uint64_t gone = weir__load_acquire(&counters->cancelled) +

@@ -7,7 +7,7 @@
  *
  *   accepted  places given out under the lock, ever, each for a task.
  *   lent      places given out under the lock to workers, for tasks that those accept; less what was
- *             taken back (thread/lent.c).
+ *             taken back (thread/lent.c), which may be more: workers also keep places of the former.
  *   freed     places given back, ever: by each worker when a task ends (cell->released), and by
  *             whoever ends a task that has not started (cancelled, expired, displaced, stranded).
  *   occupied, or in the hands of workers = accepted + lent - freed

@@ -53,8 +53,10 @@ struct weir__places {
     int64_t pace_ns;               /* and when that was */
     _Atomic size_t live;           /* atomic [A4]; workers that take tasks */
     _Atomic bool growing;          /* atomic, relaxed; there may be more: ask size_up_locked */
-    weir__counter lent;            /* atomic [A7]; places given out beyond accepted: to workers */
-    weir__counter loans;           /* atomic [A7]; odd: places are lent; one more at each change */
+    weir__counter lent;            /* atomic [A7]; places given out to workers, less those given
+                                      back by them, modulo 2^64 */
+    weir__counter loans;           /* atomic [A7]; odd: places are lent; one more when that
+                                      begins, and when it ends */
 
     /* Written under the lock, read by whoever frees a place. */
     _Alignas(WEIR__CACHE_LINE) _Atomic bool calling; /* atomic [A1]; come and pass the place on */
@@ -106,7 +108,7 @@ void weir__places_freed(weir_executor *);
 /* A worker gives its place back, then passes it on. */
 void weir__places_release(weir_executor *, struct weir__cell *);
 
-/* accepted, released and workers of a tally, of executors that lend nothing; see stats/snapshot.h. */
+/* accepted, released and workers of a tally, but for what is lent; see stats/snapshot.h. */
 void weir__places_tally(const weir_executor *, struct weir__tally *);
 
 /* admit.c: operations of weir__executor_ops for executors with places. */

@@ -19,6 +19,9 @@
  * most, in which they sleep and its core is its own. Consumers take no lock: spmc dequeue is
  * lock-free, and a consumer that is preempted holds up nobody.
  *
+ * (What a worker keeps to itself has that worker as its only producer, who clears out under the lock,
+ * and is emptied as a whole when too much of it is valid: thread/lent.c.)
+ *
  * Two lines that are not read. The producer's counter and the consumers' are on lines of their own, and
  * each of ck_ring's operations reads both, so that both lines go back and forth between the cores with
  * every task. Here either end remembers what it last saw of the other, which can only have grown: the
@@ -198,11 +201,12 @@ static void move(struct weir__queue *queue, struct ring *from, struct ring *to)
         ;
 }
 
-WEIR__APART void weir__queue_clear_locked(struct weir__queue *queue)
+WEIR__APART bool weir__queue_clear_locked(struct weir__queue *queue)
 {
-    struct ring *full = weir__load_relaxed(&queue->current); /* lock held */
-    move(queue, full, queue->spare);
+    struct ring *full = weir__load_relaxed(&queue->current), *next = queue->spare; /* lock held */
+    move(queue, full, next);
     queue->spare = full;
+    return next->ck.p_tail - ck_pr_load_uint(&next->ck.c_head) <= queue->room;
 }
 
 bool weir__queue_push_if_room(struct weir__queue *queue, uint64_t hint)
@@ -214,7 +218,7 @@ bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint)
 {
     if (WEIR__LIKELY(weir__queue_push_if_room(queue, hint)))
         return true;
-    weir__queue_clear_locked(queue);
+    (void)weir__queue_clear_locked(queue);
     return weir__queue_push_if_room(queue, hint);
 }
 

@@ -28,8 +28,9 @@ bool weir__queue_push_locked(struct weir__queue *queue, uint64_t hint);
 /* The same without clearing out, so without the lock if there is one producer for good. False: full, if
  * only of stale hints; nothing has changed. */
 bool weir__queue_push_if_room(struct weir__queue *queue, uint64_t hint);
-/* Requires: the lock of the producers. Clear stale hints out, to make room. */
-void weir__queue_clear_locked(struct weir__queue *queue);
+/* Requires: the lock of the producers. Clear stale hints out, to make room. Whether that paid: there are
+ * no more left than the queue was made for. */
+bool weir__queue_clear_locked(struct weir__queue *queue);
 /* Requires: the lock of the producers. Raise the room. False: out of memory, nothing changed. */
 bool weir__queue_enlarge_locked(struct weir__queue *queue, size_t room);
 /* Requires: the lock of the producers. The oldest valid hint, which stays where it is. */

@@ -36,7 +36,8 @@
  * counted one by one, so that this number stays exact, too.
  *
  * Who owns what. worker->lent is the number of places in the worker's hand, or RECALLED. The worker takes
- * one or adds one by CAS; taking back is an exchange, under the lock [A5]. Of worker->kept the worker is
+ * one or adds one by CAS, and is lent more when it has none, under the lock; taking back is an exchange,
+ * under the lock [A5]. Of worker->kept the worker is
  * the producer, without the lock; the lock's holder is the consumer. When it is full, mostly of stale
  * hints, the worker clears it out under the lock.
  *
@@ -54,14 +55,17 @@
  * If a thread stops between any two lines: with the lock held, see sync/queue.c. A worker with a place
  * from its hand that it has not given to a task: the place is occupied, and the task comes. With a task
  * published, and its hint not kept yet: as a submitter that was stopped before its submission. It holds up
- * nobody, and the executor is not quiet, since the task that submits has not ended, nor has its worker
- * been counted as gone. To a worker that is to go nothing is lent: worker_fini submits like anybody else.
+ * nobody, and the executor is not quiet, since the task that submits has not ended. It may have been closed
+ * meanwhile: the task was accepted before, and runs. To a worker that is to go nothing is lent: worker_fini
+ * submits like anybody else, and is refused if the executor is closed.
  *
- * Who takes back holds the lock for as long as it takes to move what is kept: of each worker one queue
- * full at the most, and with none of its tasks waiting elsewhere, not more than there are places.
+ * Who takes back holds the lock for as long as it takes to look at all that is kept, of each worker 255
+ * hints at the most, stale ones included, and to put the valid ones in order.
  *
  * tests: unit.schedule.lent, unit.schedule.nested, stress.lent, conformance (nested) */
 #include "thread/lent.h"
+
+#include <assert.h>
 
 #include "base/quick_clock.h"
 #include "future/future_impl.h"
@@ -144,6 +148,7 @@ void weir__lent_recall_locked(struct weir__pool *pool)
         if (take_oldest_locked(worker))
             file_locked(&keepers, worker);
     }
+    assert(!none.first);
     weir__places_take_back_locked(&pool->base, unused);
     wait_again_locked(pool, submissions >= PAYS);
 }
@@ -153,7 +158,8 @@ static bool borrow(struct weir__worker *worker)
 {
     struct weir__pool *pool = worker->pool;
     size_t count = 0;
-    /* relaxed: a look before the lock */
+    /* relaxed: a look before the lock. A policy that is asked each time is told how long the oldest has
+     * waited: all would be taken back each time. */
     if (weir__load_relaxed(&pool->to_come) || pool->base.asks_always)
         return false;
     weir__lock_take(&pool->base.lock);
@@ -184,15 +190,14 @@ static bool take_place(struct weir__worker *worker)
     return false;
 }
 
-/* This hint found no room. */
+/* This hint found no room. Where clearing out does not make much, because most of what the worker keeps is
+ * valid, it would have to be done again soon: then all goes to the common queue. */
 static void keep_locked(struct weir__worker *worker, uint64_t hint, struct weir__wakes *wakes)
 {
     /* lock held: nobody takes back meanwhile */
-    if (weir__load_relaxed(&worker->lent) != WEIR__RECALLED) {
-        weir__queue_clear_locked(worker->kept);
-        if (weir__queue_push_if_room(worker->kept, hint))
-            return;
-    }
+    if (weir__load_relaxed(&worker->lent) != WEIR__RECALLED &&
+        weir__queue_clear_locked(worker->kept) && weir__queue_push_if_room(worker->kept, hint))
+        return;
     weir__places_recall_locked(&worker->pool->base);
     weir__pool_push_locked(worker->pool, hint, wakes);
 }

@@ -36,7 +36,8 @@ static inline void weir__lent_note_other(struct weir__pool *pool)
         weir__store_relaxed(&pool->to_come, patience);
 }
 
-/* Take back all that is lent, and move what workers have kept to the common queue. Requires: lock. */
+/* Take back all that is lent, and move what workers have kept to the common queue. Requires: lock, and that
+ * something is lent: see weir__places_recall_locked(). */
 void weir__lent_recall_locked(struct weir__pool *);
 
 /* Keep the place of a task that has ended, or was taken out of the backlog, if places are lent to the

@@ -49,8 +49,8 @@ struct weir__worker {
 
     /* See lent.c. */
     _Atomic uint32_t lent;                /* atomic [A5] [A6]; places in its hand, or RECALLED */
-    bool retired;                         /* worker-private; on its way out */
-    weir__counter pushed;                 /* atomic [A6]; hints added to the next, ever */
+    bool retired;                         /* protected by: lock; on its way out, and lent nothing */
+    weir__counter pushed;                 /* atomic [A6]; hints added to the next without the lock */
     struct weir__queue *kept;             /* immutable; pushed to by the worker, popped under the lock */
     struct weir__worker *next_borrower;   /* protected by: lock, and the next three */
     uint64_t pushed_before;               /* when places were lent to it */

@@ -134,6 +134,7 @@ static void dismiss_locked(struct weir__pool *pool, struct weir__wakes *wakes)
     if (worker) {
         weir__pool_unlist_idle_locked(pool, worker);
         worker->dismissed = true;
+        worker->retired = true;
         weir__wakes_add(wakes, &worker->sleeper);
     } else {
         pool->leaving++;

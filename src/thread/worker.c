@@ -6,11 +6,11 @@
  * Going to sleep. Only a worker that finds the queue empty takes the lock: under it, it looks once
  * more, and enlists itself as idle. A submission queues its task and takes a worker off the list
  * under the same lock. So either the worker finds the task, or the submitter finds the worker: no
- * wake-up is lost, and none is sent to a worker that is not asleep or about to be. What workers keep of
- * what their own tasks submit (thread/lent.c) is first moved to the queue, and while they may keep
- * anything nobody is idle. Who took it off
+ * wake-up is lost, and none is sent to a worker that is not asleep or about to be. Who took it off
  * the list owes it exactly one token (sync/parker.h). The most recent idle worker is woken, since
  * its stack and its slots are still in the cache; those that are never needed go at the other end.
+ * (What other workers keep of what their tasks submit is moved to the queue before the last look, and as
+ * long as they may keep anything nobody is idle: thread/lent.c.)
  *
  * Before it takes the lock, a worker that has had several tasks in a row looks at the queue a few
  * more times: with work coming in, the next task is often closer than the way to sleep and back. One
@@ -171,12 +171,18 @@ void weir__pool_wake_all_locked(struct weir__pool *pool, struct weir__wakes *wak
         weir__wakes_add(wakes, &worker->sleeper);
 }
 
+/* From here on nothing is lent to the calling worker, and it keeps nothing. Requires: lock. */
+static void keep_nothing_locked(struct weir__worker *worker)
+{
+    weir__places_recall_locked(&worker->pool->base);
+    worker->retired = true;
+}
+
 /* The calling worker is going to leave. Requires: lock. */
 static void retire_locked(struct weir__worker *worker)
 {
     struct weir__pool *pool = worker->pool;
-    weir__places_recall_locked(&pool->base); /* it takes nothing along, */
-    worker->retired = true;                  /* and is lent nothing any more */
+    keep_nothing_locked(worker);
     if (pool->leaving)
         pool->leaving--; /* its place has been given up already */
     else
@@ -342,6 +348,9 @@ static void unwound(void *argument)
 {
     struct weir__worker *worker = argument;
     struct weir__pool *pool = worker->pool;
+    weir__lock_take(&pool->base.lock);
+    keep_nothing_locked(worker); /* before it submits in worker_fini, as nothing then waits for that */
+    weir__lock_release(&pool->base.lock);
     call_fini(worker);
     weir__lock_take(&pool->base.lock);
     retire_locked(worker);

@@ -155,6 +155,60 @@ static void lend(size_t workers, size_t limit, weir_policy policy, bool waits)
     free(lent.entries);
 }
 
+/* One task keeps more than a queue of its own has room for, and goes on submitting, and waiting. */
+static weir_status add_one_task(weir_task *task, void *arg)
+{
+    (void)task;
+    atomic_fetch_add((_Atomic unsigned *)arg, 1);
+    return WEIR_OK;
+}
+
+static _Atomic unsigned added;
+
+static weir_status keep_many_task(weir_task *task, void *arg)
+{
+    enum { FEW = 100, TURNS = 600 };
+    unsigned many = *(unsigned *)arg;
+    weir_future *future[TURNS];
+    (void)task;
+    for (unsigned i = 0; i < FEW; i++) /* some backlog, as much of which can be lent */
+        must(weir_submit(lent.executor, add_one_task, &added, 0, &future[i]) == WEIR_OK);
+    for (unsigned i = 0; i < FEW; i++) {
+        must(weir_future_wait(future[i], WATCHDOG_NS) == WEIR_OK);
+        weir_future_unref(future[i]);
+    }
+    for (unsigned i = 0; i < many; i++)
+        must(weir_submit(lent.executor, add_one_task, &added, 0, NULL) == WEIR_OK);
+    for (unsigned i = 0; i < TURNS; i++) {
+        must(weir_submit(lent.executor, add_one_task, &added, 0, &future[i]) == WEIR_OK);
+        must(weir_future_wait(future[i], WATCHDOG_NS) == WEIR_OK);
+        weir_future_unref(future[i]);
+    }
+    return WEIR_OK;
+}
+
+static void lent_for_more_than_can_be_kept(void **state)
+{
+    (void)state;
+    unsigned expected = 0;
+    atomic_store(&added, 0);
+    assert_status(weir_thread_executor_create(
+                      &lent.executor, &(weir_thread_options){ .workers = 1, .limit = 1024 }),
+                  WEIR_OK);
+    for (unsigned many = 0; many < 600; many += 50) {
+        weir_future *future;
+        assert_status(weir_submit(lent.executor, keep_many_task, &many, sizeof many, &future),
+                      WEIR_OK);
+        assert_status(weir_future_wait(future, WATCHDOG_NS), WEIR_OK);
+        weir_future_unref(future);
+        expected += 700 + many;
+    }
+    assert_status(weir_executor_shutdown(lent.executor, NULL), WEIR_OK);
+    assert_nothing_wrong();
+    assert_int_equal(atomic_load(&added), expected);
+    weir_executor_destroy(lent.executor);
+}
+
 static void lend_sizes(weir_policy policy)
 {
     static const size_t sizes[][2] = { { 1, 8 }, { 1, 1024 }, { 2, 64 }, { 4, 1024 } };
@@ -188,6 +242,7 @@ int main(void)
         cmocka_unit_test(lent_where_the_limit_refuses),
         cmocka_unit_test(lent_where_submitters_wait),
         cmocka_unit_test(lent_where_callers_run),
+        cmocka_unit_test(lent_for_more_than_can_be_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
