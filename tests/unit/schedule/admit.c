@@ -64,7 +64,15 @@ static void never_refused_below_the_limit(void)
     enum { N = 3 };
     static unsigned number[N] = { 0, 1, 2 };
     pthread_t actor[N];
+    weir_future *future[N];
     create_latched(N, (weir_policy){ 0 });
+    /* As many at a time as there will be: from now on places are looked for only when none is known of. */
+    for (unsigned i = 0; i < N; i++)
+        schedule_check(submit_note(i, &future[i]) == WEIR_OK);
+    for (unsigned i = 0; i < N; i++) {
+        schedule_check(weir_future_cancel(future[i]));
+        weir_future_unref(future[i]);
+    }
     for (int i = 0; i < N; i++)
         actor[i] = actor_start(submit_and_cancel, &number[i]);
     for (int i = 0; i < N; i++)
