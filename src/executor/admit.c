@@ -75,7 +75,6 @@ static weir_status accept_locked(weir_executor *executor, struct weir__request *
         return WEIR_ENOMEM;
     weir__request_fill(request, future, now_ns);
     *out = future;
-    weir__places_make_way_locked(executor);
     weir__places_enqueue_locked(executor, future, request->refs, wakes);
     return WEIR_OK;
 }

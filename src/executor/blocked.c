@@ -108,7 +108,6 @@ void weir__places_grant_locked(weir_executor *executor, struct weir__wakes *wake
         return;
     struct weir__blocked *blocked = places->first_blocked;
     weir__store_relaxed(&blocked->future->submit_ns, weir__now_ns()); /* published [F1] */
-    weir__places_make_way_locked(executor);
     weir__places_enqueue_locked(executor, blocked->future, blocked->refs, wakes);
     settle_locked(places, blocked, WEIR_OK, wakes);
     places->passing = true;

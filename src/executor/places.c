@@ -109,11 +109,13 @@ uint64_t weir__places_occupied_locked(weir_executor *executor)
     return occupied_guess_locked(executor->places);
 }
 
-void weir__places_recall_locked(weir_executor *executor)
+bool weir__places_recall_locked(weir_executor *executor)
 {
     struct weir__places *places = executor->places;
-    if (WEIR__UNLIKELY(weir__load_relaxed(&places->loans) % 2)) /* lock held */
-        places->ops->recall_locked(executor);
+    if (WEIR__LIKELY(weir__load_relaxed(&places->loans) % 2 == 0)) /* lock held */
+        return false;
+    places->ops->recall_locked(executor);
+    return true;
 }
 
 size_t weir__places_lend_locked(weir_executor *executor, size_t most)
@@ -166,7 +168,7 @@ weir_status weir__places_open_locked(weir_executor *executor)
     return weir__load_relaxed(&executor->places->live) ? WEIR_OK : WEIR_ESYS;
 }
 
-static WEIR__APART void make_way_locked(weir_executor *executor)
+static WEIR__APART void raise_peak_locked(weir_executor *executor)
 {
     uint64_t occupied = weir__places_occupied_locked(executor) + 1; /* which takes back what is lent */
     uint64_t live = weir__load_relaxed(&executor->places->live);    /* lock held */
@@ -174,7 +176,10 @@ static WEIR__APART void make_way_locked(weir_executor *executor)
         weir__counter_raise(&executor->counters.backlog_peak, occupied - live);
 }
 
-void weir__places_make_way_locked(weir_executor *executor)
+/* A place is going to be taken: what workers keep comes before it; and if it makes the backlog larger than
+ * ever, that is noted now, so that no snapshot shows more, since afterwards others may have come free.
+ * Requires: lock. */
+static WEIR__APART void make_way_locked(weir_executor *executor)
 {
     struct weir__places *places = executor->places;
     /* lock held, all */
@@ -182,12 +187,13 @@ void weir__places_make_way_locked(weir_executor *executor)
                      weir__load_relaxed(&executor->counters.backlog_peak);
     if (WEIR__UNLIKELY(weir__load_relaxed(&places->loans) % 2 ||
                        occupied_guess_locked(places) >= known))
-        make_way_locked(executor);
+        raise_peak_locked(executor);
 }
 
 void weir__places_enqueue_locked(weir_executor *executor, struct weir_future *future, uint32_t refs,
                                  struct weir__wakes *wakes)
 {
+    make_way_locked(executor);
     /* release [A3]: whoever sees this acceptance sees all places that were seen to be free for it,
      * so that it never counts more taken than there are; lock held */
     weir__counter_bump(&executor->places->accepted, 1);

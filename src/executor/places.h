@@ -77,19 +77,15 @@ void weir__places_remove_worker_locked(weir_executor *);
 size_t weir__places_lend_locked(weir_executor *, size_t most);
 /* All that were lent have been taken back, and so many of them were not in use. Requires: lock. */
 void weir__places_take_back_locked(weir_executor *, size_t unused);
-/* Have all that are lent taken back. Requires: lock. */
-void weir__places_recall_locked(weir_executor *);
+/* Have all that are lent taken back. False: nothing was. Requires: lock. */
+bool weir__places_recall_locked(weir_executor *);
 /* Places given out and not given back, exactly, as far as this thread can know. Requires: lock. */
 uint64_t weir__places_occupied_locked(weir_executor *);
 /* Whether so much backlog leaves one more place. Requires: lock. */
 bool weir__places_free_locked(weir_executor *, size_t backlog);
 /* Whether anything can be accepted at all. Requires: lock. */
 weir_status weir__places_open_locked(weir_executor *);
-/* A place is going to be taken for a task: what workers keep comes before it; and if it makes the backlog
- * larger than ever, that is noted now, so that no snapshot shows more, since afterwards others may have
- * come free. Requires: lock, a place. */
-void weir__places_make_way_locked(weir_executor *);
-/* Queue a task that is filled in, after that. Requires: lock, a place. */
+/* Queue a task that is filled in. Requires: lock, a place. */
 void weir__places_enqueue_locked(weir_executor *, struct weir_future *, uint32_t refs,
                                  struct weir__wakes *);
 

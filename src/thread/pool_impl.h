@@ -30,7 +30,7 @@ struct weir__worker {
     struct weir__worker *older, *newer;   /* protected by: lock; in the list of idle workers */
     struct weir__worker *vacant;          /* protected by: lock; in the list of vacant ones */
     bool idle;                            /* protected by: lock; in the list of idle workers */
-    bool dismissed;                       /* protected by: lock; is to end when it wakes up */
+    bool retired;                         /* protected by: lock; is to end, and is lent nothing */
     bool joinable;                        /* protected by: lock; thread is to be joined */
     struct weir__parker parker;           /* where it sleeps while idle */
 
@@ -49,7 +49,6 @@ struct weir__worker {
 
     /* See lent.c. */
     _Atomic uint32_t lent;                /* atomic [A5] [A6]; places in its hand, or RECALLED */
-    bool retired;                         /* protected by: lock; on its way out, and lent nothing */
     weir__counter pushed;                 /* atomic [A6]; hints added to the next without the lock */
     struct weir__queue *kept;             /* immutable; pushed to by the worker, popped under the lock */
     struct weir__worker *next_borrower;   /* protected by: lock, and the next three */

@@ -29,7 +29,6 @@ static struct weir__worker *worker_for_spawn_locked(struct weir__pool *pool)
             continue;
         *link = worker->vacant;
         worker->joinable = false;
-        worker->dismissed = false;
         worker->retired = false;
         worker->end = (struct weir__queue_end){NULL, 0}; /* it was away for who knows how long */
         return worker;
@@ -133,7 +132,6 @@ static void dismiss_locked(struct weir__pool *pool, struct weir__wakes *wakes)
     struct weir__worker *worker = pool->oldest_idle;
     if (worker) {
         weir__pool_unlist_idle_locked(pool, worker);
-        worker->dismissed = true;
         worker->retired = true;
         weir__wakes_add(wakes, &worker->sleeper);
     } else {

@@ -223,7 +223,7 @@ static bool sleep_idle(struct weir__worker *worker, int64_t deadline_ns)
             return false;
         deadline_ns = WEIR_FOREVER;
     }
-    return !worker->dismissed; /* written before the token was left [P1] */
+    return !worker->retired; /* written before the token was left [P1] */
 }
 
 /* The worker has nothing to do: but a submitter that waits may have, who will then wake just this one.
@@ -258,11 +258,10 @@ static bool next_hint(struct weir__worker *worker, uint64_t *hint)
         weir__slab_flush(pool->base.slab, &worker->cache); /* others may need the slots */
         struct weir__wakes wakes = {NULL, NULL};
         weir__lock_take(&pool->base.lock);
-        bool found = weir__queue_pop(pool->queue, &worker->end, hint);
-        if (!found) {
-            weir__places_recall_locked(&pool->base); /* some worker may have kept something */
-            found = weir__queue_pop(pool->queue, &worker->end, hint);
-        }
+        /* Some worker may have kept something. */
+        bool found = weir__queue_pop(pool->queue, &worker->end, hint) ||
+                     (weir__places_recall_locked(&pool->base) &&
+                      weir__queue_pop(pool->queue, &worker->end, hint));
         bool leave = !found && (weir__load_relaxed(&pool->base.life) != WEIR__OPEN ||
                                 weir__load_relaxed(&pool->surplus)); /* lock held */
         int64_t deadline_ns = idle_deadline_locked(pool);

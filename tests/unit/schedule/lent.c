@@ -7,14 +7,14 @@ enum { BATCH = 3, BATCHES = 3, CHILDREN = BATCH * BATCHES, TURNS = 6 };
 
 /* A task that submits batches, and what is to happen with them. */
 static struct parent {
-    unsigned first;       /* number of its first child */
-    unsigned waits;       /* bits: for this batch, before the next */
-    bool leaves;          /* at its end, by ending its thread */
+    unsigned waits; /* bits: for this batch, before the next */
+    bool leaves;    /* at its end, by ending its thread */
     struct attempt child[CHILDREN];
     weir_future *future;
 } parent;
 
 static _Atomic bool closed, ended; /* the executor, and the parent's function */
+static uint64_t most_seen; /* in the backlog, by who looks at the numbers */
 
 static weir_status parent_task(weir_task *task, void *arg)
 {
@@ -22,7 +22,7 @@ static weir_status parent_task(weir_task *task, void *arg)
     (void)task;
     for (unsigned i = 0; i < CHILDREN; i++) {
         bool late = atomic_load(&closed);
-        me->child[i].number = me->first + i;
+        me->child[i].number = i;
         attempt_one(&me->child[i]);
         schedule_check(!late || me->child[i].status == WEIR_ESHUTDOWN);
         if (i % BATCH < BATCH - 1 || !(me->waits & 1u << i / BATCH))
@@ -43,6 +43,7 @@ static void create_parent(const weir_thread_options *options)
     parent = (struct parent){ .waits = 1 | schedule_choose(8) };
     atomic_store(&closed, false);
     atomic_store(&ended, false);
+    most_seen = 0;
     create_pool(options);
 }
 
@@ -63,6 +64,13 @@ static void check_children(void)
         check_attempt(&parent.child[i]);
 }
 
+static void check_peak(void)
+{
+    weir_stats stats;
+    schedule_check(weir_executor_stats(pool, &stats) == WEIR_OK);
+    schedule_check(most_seen <= stats.backlog_peak);
+}
+
 /* The parent, beside these actors; and the end. */
 static void run_beside(void (*one)(void *), void *data, void (*other)(void *))
 {
@@ -75,6 +83,7 @@ static void run_beside(void (*one)(void *), void *data, void (*other)(void *))
     if (other)
         actor_join(b);
     schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    check_peak();
     check_children();
     finish_pool();
 }
@@ -85,8 +94,6 @@ static void submit_three(void *data)
     for (unsigned i = 0; i < 3; i++)
         schedule_check(submit_note(*(unsigned *)data + i, NULL) == WEIR_OK);
 }
-
-static uint64_t most_seen; /* in the backlog, by the reader */
 
 static void look_at_numbers(void *data)
 {
@@ -126,19 +133,8 @@ static void kept_beside_another_worker(void)
 static void counted_while_kept(void)
 {
     static unsigned first = CHILDREN;
-    weir_stats stats;
-    most_seen = 0;
     create_parent(&(weir_thread_options){ .workers = 1, .limit = 16 });
-    pthread_t a = actor_start(look_at_numbers, NULL), b = actor_start(submit_three, &first);
-    submit_parent();
-    wait_for_parent();
-    actor_join(a);
-    actor_join(b);
-    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
-    schedule_check(weir_executor_stats(pool, &stats) == WEIR_OK);
-    schedule_check(most_seen <= stats.backlog_peak);
-    check_children();
-    finish_pool();
+    run_beside(submit_three, &first, look_at_numbers);
 }
 
 /* The limit is reached now by the parent, now by the others. */
@@ -158,7 +154,6 @@ static void kept_at_the_limit(const weir_policy *policy)
 {
     static struct attempt attempt[3];
     memset(attempt, 0, sizeof attempt);
-    most_seen = 0;
     create_parent(&(weir_thread_options){
         .workers = 1 + schedule_choose(2), .limit = BATCH, .policy = *policy });
     run_beside(attempt_some, attempt, look_at_numbers);
@@ -344,16 +339,21 @@ static void create_two(weir_task_fn *one, weir_task_fn *other, const weir_thread
 static _Atomic bool resized, going;
 static struct attempt last[2][BATCH]; /* of each worker: enough of them for something to be lent */
 
+static void await(_Atomic bool *flag)
+{
+    while (!atomic_load(flag))
+        schedule_step();
+}
+
 static weir_status await_resize_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
-    while (!atomic_load(&resized))
-        schedule_step();
+    await(&resized);
     return WEIR_OK;
 }
 
-static weir_status note_none_task(weir_task *task, void *arg)
+static weir_status no_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
@@ -371,8 +371,7 @@ static weir_status warm_up_and_stay_task(weir_task *task, void *arg)
     (void)task;
     (void)arg;
     warm_up(0, 1);
-    while (!atomic_load(&going))
-        schedule_step();
+    await(&going);
     return WEIR_OK;
 }
 
@@ -390,7 +389,7 @@ static void submit_last(void *data, size_t index)
 
 static void lent_nothing_on_the_way_out(void)
 {
-    weir_task_fn *others[] = { await_resize_task, note_none_task, leave_task };
+    weir_task_fn *others[] = { await_resize_task, no_task, leave_task };
     memset(last, 0, sizeof last);
     atomic_store(&resized, false);
     atomic_store(&going, false);
@@ -401,8 +400,7 @@ static void lent_nothing_on_the_way_out(void)
         schedule_step();
     schedule_check(weir_thread_executor_resize(pool, 1, 1) == WEIR_OK);
     atomic_store(&resized, true);
-    while (!atomic_load(&going))
-        schedule_step();
+    await(&going);
     schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
     for (unsigned i = 0; i < 2 * BATCH; i++)
         check_attempt(&last[i / BATCH][i % BATCH]);
@@ -414,8 +412,7 @@ static weir_status need_more_workers_task(weir_task *task, void *arg)
 {
     struct weir__parker latch = { 0 };
     parent_task(task, arg);
-    while (!atomic_load(&resized))
-        schedule_step();
+    await(&resized);
     schedule_check(weir_submit(pool, let_go_task, &latch, 0, NULL) == WEIR_OK);
     weir__park(&latch, WEIR_FOREVER);
     return WEIR_OK;
@@ -437,54 +434,94 @@ static void asked_for_another_worker(void)
     finish_pool();
 }
 
-/* Two tasks keep one each: the first of them is the older, for whoever takes both back. */
-static weir_future *kept[2];
-static struct weir__parker elder_ran;
-
 static void await_stage(unsigned number)
 {
     while (atomic_load(&stage) < number)
         schedule_step();
 }
 
-static weir_status keep_elder_task(weir_task *task, void *arg)
+/* Two tasks keep one each: the first of them is the older, for whoever takes both back. */
+static struct {
+    weir_task_fn *fn;
+    void *arg;
+    weir_future *future;
+} elder, younger;
+
+static weir_status submit_elder_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
     warm_up(0, 2);
-    schedule_check(submit_note(2 * BATCH, &kept[0]) == WEIR_OK);
+    schedule_check(weir_submit(pool, elder.fn, elder.arg, 0, &elder.future) == WEIR_OK);
     atomic_store(&stage, 1);
     await_stage(3);
     return WEIR_OK;
 }
 
-static weir_status keep_younger_task(weir_task *task, void *arg)
+static weir_status submit_younger_task(weir_task *task, void *arg)
 {
     (void)task;
     (void)arg;
     warm_up(BATCH, 2);
     await_stage(1);
-    schedule_check(submit_note(2 * BATCH + 1, &kept[1]) == WEIR_OK);
+    schedule_check(weir_submit(pool, younger.fn, younger.arg, 0, &younger.future) == WEIR_OK);
     atomic_store(&stage, 2);
+    return WEIR_OK;
+}
+
+static weir_status submit_younger_and_stay_task(weir_task *task, void *arg)
+{
+    submit_younger_task(task, arg);
     await_stage(3);
     return WEIR_OK;
+}
+
+static void unref_both(void)
+{
+    weir_future_unref(elder.future);
+    weir_future_unref(younger.future);
 }
 
 static void oldest_of_all_kept(void)
 {
     enum { LIMIT = 2 * BATCH };
-    create_two(keep_elder_task, keep_younger_task,
+    elder.fn = younger.fn = no_task;
+    create_two(submit_elder_task, submit_younger_and_stay_task,
                &(weir_thread_options){
                    .workers = 2, .limit = LIMIT, .policy = weir_discard_oldest() });
     await_stage(2);
     for (unsigned i = 0; i < LIMIT - 1; i++)
-        schedule_check(submit_note(2 * BATCH + 2 + i, NULL) == WEIR_OK);
-    schedule_check(weir_future_status(kept[0]) == WEIR_EDISCARDED);
-    schedule_check(weir_future_status(kept[1]) == WEIR_EPENDING);
+        schedule_check(submit_note(2 * BATCH + i, NULL) == WEIR_OK);
+    schedule_check(weir_future_status(elder.future) == WEIR_EDISCARDED);
+    schedule_check(weir_future_status(younger.future) == WEIR_EPENDING);
     atomic_store(&stage, 3);
-    schedule_check(weir_future_wait(kept[1], WEIR_FOREVER) == WEIR_OK);
-    weir_future_unref(kept[0]);
-    weir_future_unref(kept[1]);
+    schedule_check(weir_future_wait(younger.future, WEIR_FOREVER) == WEIR_OK);
+    unref_both();
+    finish_pool();
+}
+
+/* The younger waits, in its own way, for the elder, whose submitter has its worker: what is older begins
+ * first, so nobody waits for ever. */
+static weir_status let_younger_go_task(weir_task *task, void *arg)
+{
+    atomic_store(&stage, 3);
+    return let_go_task(task, arg);
+}
+
+static void elder_begins_first(void)
+{
+    struct weir__parker elder_ran = { 0 };
+    elder.fn = let_younger_go_task;
+    younger.fn = latch_task;
+    elder.arg = younger.arg = &elder_ran;
+    create_two(submit_elder_task, submit_younger_task,
+               &(weir_thread_options){ .workers = 2, .limit = 16 });
+    for (unsigned steps = 0; atomic_load(&stage) < 3; steps++) {
+        schedule_check(steps < 100000);
+        schedule_step();
+    }
+    schedule_check(weir_executor_shutdown(pool, NULL) == WEIR_OK);
+    unref_both();
     finish_pool();
 }
 
@@ -526,65 +563,13 @@ static void last_one_found(void)
     finish_pool();
 }
 
-/* A task that waits, in its own way, for one that was submitted before it, by another task which has its
- * worker: what is older begins first, so nobody waits for ever. */
-static weir_status elder_task(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    atomic_store(&stage, 2);
-    weir__unpark(&elder_ran);
-    return WEIR_OK;
-}
-
-static weir_status younger_task(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    weir__park(&elder_ran, WEIR_FOREVER);
-    return WEIR_OK;
-}
-
-static weir_status submit_elder_task(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    warm_up(0, 2);
-    schedule_check(weir_submit(pool, elder_task, NULL, 0, NULL) == WEIR_OK);
-    atomic_store(&stage, 1);
-    await_stage(2);
-    return WEIR_OK;
-}
-
-static weir_status submit_younger_task(weir_task *task, void *arg)
-{
-    (void)task;
-    (void)arg;
-    warm_up(BATCH, 2);
-    await_stage(1);
-    schedule_check(weir_submit(pool, younger_task, NULL, 0, NULL) == WEIR_OK);
-    return WEIR_OK;
-}
-
-static void elder_begins_first(void)
-{
-    memset(&elder_ran, 0, sizeof elder_ran);
-    create_two(submit_elder_task, submit_younger_task,
-               &(weir_thread_options){ .workers = 2, .limit = 16 });
-    for (unsigned steps = 0; atomic_load(&stage) < 2; steps++) {
-        schedule_check(steps < 100000);
-        schedule_step();
-    }
-    finish_pool();
-}
-
 /* Two parents on two workers, each with places of its own. */
 static void kept_by_two(void)
 {
     static struct parent other;
     weir_thread_options options = { .workers = 2, .limit = 2 * CHILDREN };
     create_parent(&options);
-    other = (struct parent){ .first = 0, .waits = schedule_choose(8) | 1 };
+    other = (struct parent){ .waits = schedule_choose(8) | 1 };
     submit_parent();
     schedule_check(weir_submit(pool, parent_task, &other, 0, &other.future) == WEIR_OK);
     wait_for_parent();
