@@ -505,11 +505,12 @@ static void depart(struct weir__process_pool *pool)
     weir__lock_release(&pool->base.lock);
 }
 
-void weir__process_say_started(struct weir__process_pool *pool, bool well)
+void weir__process_say_started(struct weir__process_pool *pool, int error)
 {
     if (weir__load_relaxed(&pool->started)) /* only we write it */
         return;
-    weir__store_release(&pool->started, well ? 1u : 2u); /* release [X7] */
+    pool->spawn_error = error;
+    weir__store_release(&pool->started, error ? 2u : 1u); /* release [X7] */
     weir__futex_wake(&pool->started, 1);
 }
 
@@ -519,9 +520,9 @@ void *weir__collector_main(void *argument)
     weir__thread_name(pool->base.name, weir__pool_segment(pool)->workers);
     weir__thread_is_worker(&pool->base, pool);
     if (weir__spawner_open(&pool->spawner, &pool->plan, pool->start) != WEIR_OK) {
-        pool->spawn_error = errno;
+        int error = errno;
         depart(pool);
-        weir__process_say_started(pool, false);
+        weir__process_say_started(pool, error);
         return NULL;
     }
     pool->watched_until_ns = weir__now_ns();

@@ -279,7 +279,7 @@ static void spawned(struct weir__process_pool *pool, const struct weir__news *ne
     weir__store_relaxed(&post->pid, (int)news->pid); /* for statistics */
     pool->lived = true;
     pool->failures = 0;
-    weir__process_say_started(pool, true);
+    weir__process_say_started(pool, 0);
     if (post->replaced)
         weir__add_relaxed(&pool->base.counters.respawned, (uint64_t)1); /* a number of its own */
     if (pool->spoilt)
@@ -290,9 +290,8 @@ static void failed(struct weir__process_pool *pool, const struct weir__news *new
 {
     int64_t now_ns = weir__now_ns();
     weir__add_relaxed(&pool->base.counters.spawn_failures, (uint64_t)1); /* a number of its own */
-    pool->spawn_error = news->error;
     pool->failures++;
-    weir__process_say_started(pool, false);
+    weir__process_say_started(pool, news->error);
     vacate(pool, news->worker, now_ns + backoff_ns(pool->failures + 3));
     if (pool->manned == 0 && pool->lived && !pool->leaving && too_many_deaths(pool, now_ns))
         weir__process_break(pool, false);
@@ -302,7 +301,6 @@ static void failed(struct weir__process_pool *pool, const struct weir__news *new
 static void lost(struct weir__process_pool *pool)
 {
     pool->lost = true;
-    pool->spawn_error = ECHILD;
     for (size_t i = 0; i < weir__pool_segment(pool)->workers; i++) {
         struct weir__post *post = &pool->post[i];
         if (post->state == WEIR__POST_ASKED)
@@ -313,7 +311,7 @@ static void lost(struct weir__process_pool *pool)
     }
     if (!pool->leaving)
         weir__process_break(pool, false);
-    weir__process_say_started(pool, false);
+    weir__process_say_started(pool, ECHILD);
 }
 
 void weir__process_news(struct weir__process_pool *pool, const struct weir__news *news)

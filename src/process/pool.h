@@ -116,7 +116,7 @@ struct weir__process_pool {
     bool nonsense;               /* a completion ring makes no sense */
     bool broken;                 /* no worker is started any more */
     bool lived;                  /* a worker has been started, once */
-    int spawn_error;             /* of the last that could not; published by started */
+    int spawn_error;             /* why there was no first worker; published by started [X7] */
     bool leaving;                /* the workers have been told to leave */
     uint32_t first_taken, last_taken; /* index + 1 */
     uint32_t freed[WEIR__FREED_MOST]; /* slots to be given back */
@@ -162,8 +162,9 @@ void weir__process_ring(struct weir__process_pool *);
 /* collector.c */
 
 void *weir__collector_main(void *pool);
-/* Whoever creates the executor waits for this. The first call counts. */
-void weir__process_say_started(struct weir__process_pool *, bool well);
+/* Whoever creates the executor waits for this: there is a worker (0), or why there is none (an errno). The
+ * first call counts. */
+void weir__process_say_started(struct weir__process_pool *, int error);
 /* The collector waits for a future: go on collecting until it has ended. */
 bool weir__process_run_here(weir_executor *, void *worker, struct weir_future *);
 /* Take a task, for this end. Requires: lock; collector. */
