@@ -129,8 +129,8 @@ WEIR_API bool weir_future_cancel(weir_future *future);
  *  @param future  the future; it is kept alive until the function has been called.
  *  @param done    the function; NULL is WEIR_EINVAL.
  *  @param data    passed to it; must live until then.
- *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM (only from the second function of a future on) |
- *          WEIR_EFORKED; but for WEIR_OK it is never called.
+ *  @return WEIR_OK | WEIR_EINVAL | WEIR_ENOMEM | WEIR_EFORKED; but for WEIR_OK it is never
+ *          called.
  *  @threads any. @blocks never, but for what the function does. @since 0.1 */
 WEIR_API weir_status weir_future_on_done(weir_future *future, weir_done_fn *done, void *data);
 

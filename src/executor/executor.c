@@ -81,6 +81,9 @@ static const struct weir__future_host lasting_host = {
     .released = host_released,
 };
 
+_Static_assert(WEIR_INLINE_DEFAULT <= WEIR__STAGED_MAX,
+               "where nothing else is asked for, results take the place of arguments");
+
 static size_t inline_bytes(size_t option)
 {
     return option ? option : WEIR_INLINE_DEFAULT;
@@ -94,7 +97,7 @@ static weir_status init_slab(weir_executor *executor, size_t result_bytes, bool 
     if (status != WEIR_OK)
         return status;
     executor->slab = weir__slab_create(executor->ops->released ? &lasting_host : &host, executor,
-                                       executor->arg_bytes, result_bytes);
+                                       executor->arg_bytes, result_bytes, false);
     if (executor->slab) {
         weir__slab_set_dispatch(executor->slab, dispatch);
         return WEIR_OK;

@@ -28,7 +28,7 @@ enum { WEIR__NAME_BYTES = 64 };
 struct weir__request {
     const weir_submission *submission; /* the caller's */
     void *heap_arg;      /* a copy too large for a slot, or NULL; owned until taken by a future */
-    int64_t start_by_ns; /* WEIR_FOREVER: no such time */
+    struct weir__details *details; /* or NULL; owned likewise */
     uint32_t refs;       /* of the future: the executor's, and the caller's handle if wanted */
     bool must;           /* WEIR_MUST_ADMIT */
 };

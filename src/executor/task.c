@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/atomic.h"
 #include "base/clock.h"
@@ -76,14 +77,60 @@ bool weir__thread_runs(const struct weir_future *future)
     return false;
 }
 
+void weir__task_forget(struct weir_task *task)
+{
+    if (task->result_on_heap)
+        free(task->result);
+    task->result = NULL;
+    task->result_size = 0;
+    task->result_on_heap = task->has_message = false;
+}
+
+/* Copy a result or a message. WEIR_OK | WEIR_ENOMEM */
+static weir_status keep(struct weir_task *task, const void *data, size_t size)
+{
+    const struct weir__slab *slab = task->future->slab;
+    bool on_heap = size > weir__slab_result_bytes(slab);
+    void *place = on_heap                            ? malloc(size)
+                  : weir__slab_result_offset(slab) ? weir__future_inline_result(task->future)
+                                                     : task->staged;
+    if (!place)
+        return WEIR_ENOMEM;
+    if (size)
+        memmove(place, data, size); /* the data may be the result that it replaces */
+    weir__task_forget(task);
+    if (size) {
+        task->result = place;
+        task->result_size = size;
+        task->result_on_heap = on_heap;
+    }
+    return WEIR_OK;
+}
+
+/* The function does not need its argument any more: what it has left goes to where that may have been. */
+static WEIR__APART void hand_over(struct weir_task *task)
+{
+    struct weir_future *future = task->future;
+    if (task->result_on_heap)
+        weir__future_store_heap(future, task->result, task->result_size);
+    else if (task->result == task->staged)
+        weir__future_store_staged(future, task->result, task->result_size);
+    else
+        (void)weir__future_store(future, task->result, task->result_size); /* it is there */
+    if (task->has_message)
+        future->flags |= WEIR__HAS_MESSAGE;
+}
+
 static void finish(struct weir_task *task, weir_status returned)
 {
     weir_status status = task->failed || returned != WEIR_OK ? WEIR_EFAILED : WEIR_OK;
     if (status != WEIR_OK && !task->failed) { /* the message of weir_task_fail() stays */
-        weir__future_forget_result(task->future);
+        weir__task_forget(task);
         task->future->error = (int)returned;
         task->future->flags |= WEIR__ERROR_IS_STATUS;
     }
+    if (task->result)
+        hand_over(task);
     /* The task stays on the stack through its end: its callbacks run inside the executor. */
     task->end(task, status);
     current.task = task->below;
@@ -102,6 +149,8 @@ static void unwound(void *argument)
 void weir__task_run(struct weir_task *task)
 {
     weir_status returned;
+    _Alignas(16) unsigned char staged[WEIR__STAGED_MAX];
+    task->staged = staged;
     task->below = current.task;
     current.task = task;
     pthread_cleanup_push(unwound, task);
@@ -116,7 +165,7 @@ weir_status weir_task_return(weir_task *task, const void *data, size_t size)
         return WEIR_EINVAL;
     if (task->failed)
         return WEIR_OK; /* a task that failed has no result */
-    return weir__future_store(task->future, data, size);
+    return keep(task, data, size);
 }
 
 weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
@@ -132,15 +181,15 @@ weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
         length = vsnprintf(cut, sizeof cut, format, arguments);
         va_end(arguments);
     }
-    weir__future_forget_result(future);
+    weir__task_forget(task);
     if (length > 0) {
         size_t size = (size_t)length < sizeof cut ? (size_t)length + 1 : sizeof cut;
         size_t room = weir__slab_result_bytes(future->slab);
-        if (weir__future_store(future, cut, size) != WEIR_OK && room) {
+        if (keep(task, cut, size) != WEIR_OK && room) {
             cut[room - 1] = '\0';
-            weir__future_store(future, cut, room); /* in place: cannot fail */
+            (void)keep(task, cut, room); /* in place: cannot fail */
         }
-        future->flags |= WEIR__HAS_MESSAGE;
+        task->has_message = true;
     }
     future->error = code;
     task->failed = true;

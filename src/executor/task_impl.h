@@ -15,6 +15,12 @@ struct weir_task {
     const _Atomic uint32_t *asked; /* immutable; not 0: asked to stop, from outside of this process;
                                       may be NULL */
     void *context;              /* immutable; the runner's: its worker, its request */
+    void *result;               /* runner; a result or a message until the function has returned; NULL:
+                                   none */
+    size_t result_size;         /* likewise; bytes */
+    void *staged;               /* runner; WEIR__STAGED_MAX bytes for a result */
+    bool result_on_heap;        /* runner; result is ours to free */
+    bool has_message;           /* runner; result is the text of a failure */
     size_t worker;              /* immutable; index, WEIR_ZERO for a submitter */
     bool nested;                /* immutable; runs on top of a task of the same worker */
     bool failed;                /* runner; weir_task_fail() was called */
@@ -25,8 +31,12 @@ struct weir_task {
     void (*end)(struct weir_task *, weir_status);
 };
 
-/* Run task->future's function, then task->end. Sets start_ns and below. */
+/* Run task->future's function, store what it has left in the future, then task->end. Sets below and
+ * staged. */
 void weir__task_run(struct weir_task *task);
+
+/* Give up what the function has left so far. */
+void weir__task_forget(struct weir_task *task);
 
 /* Say that the calling thread is a worker of this executor; NULL, NULL: no more. */
 void weir__thread_is_worker(const weir_executor *executor, void *worker);

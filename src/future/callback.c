@@ -9,40 +9,14 @@
  *
  * One that is added once the future has ended: at once runs in its adder, since nobody looks at the
  * list again; to be dispatched it goes into the list, and its adder queues the future. */
-#include <stdlib.h>
-
 #include "base/atomic.h"
 #include "future/dispatch.h"
 #include "future/future_impl.h"
 
-/* Bits of weir_future.calls. */
-enum {
-    FIRST_AT_ONCE = 1, /* of the first callback */
-    QUEUED = 2         /* in the list of the dispatch, or about to be */
-};
-
-/* Callbacks that were taken out, in the order in which they are to run. */
-struct calls {
-    weir_done_fn *done; /* NULL: begin with more */
-    void *data;
-    struct weir__callback *more;
-};
-
-static bool is_first_at_once(const struct weir_future *future)
+/* Take those of this kind out of the list, which is newest first: the oldest first. Requires: the lock. */
+static struct weir__callback *take_locked(struct weir_future *future, bool at_once)
 {
-    return future->calls & FIRST_AT_ONCE;
-}
-
-/* Take those of this kind out of the list, which is newest first. Requires: the lock. */
-static struct calls take_locked(struct weir_future *future, bool at_once)
-{
-    struct calls calls = { NULL, NULL, NULL };
-    if (future->done && is_first_at_once(future) == at_once) {
-        calls.done = future->done;
-        calls.data = future->done_data;
-        future->done = NULL;
-    }
-    struct weir__callback **place = &future->callbacks;
+    struct weir__callback *taken = NULL, **place = weir__future_callbacks_locked(future);
     while (*place) {
         struct weir__callback *callback = *place;
         if (callback->at_once != at_once) {
@@ -50,21 +24,20 @@ static struct calls take_locked(struct weir_future *future, bool at_once)
             continue;
         }
         *place = callback->next;
-        callback->next = calls.more;
-        calls.more = callback;
+        callback->next = taken;
+        taken = callback;
     }
-    return calls;
+    return taken;
 }
 
-static void run(struct weir_future *future, struct calls calls)
+/* Requires: a reference. */
+static void run(struct weir_future *future, struct weir__callback *first)
 {
-    if (calls.done)
-        calls.done(future, calls.data);
-    while (calls.more) {
-        struct weir__callback *next = calls.more->next;
-        calls.more->done(future, calls.more->data);
-        free(calls.more);
-        calls.more = next;
+    while (first) {
+        struct weir__callback *next = first->next;
+        first->done(future, first->data);
+        weir__callback_destroy(future, first);
+        first = next;
     }
 }
 
@@ -72,9 +45,9 @@ static void run(struct weir_future *future, struct calls calls)
  * reference. */
 static bool must_queue_locked(struct weir_future *future)
 {
-    if (future->calls & QUEUED || (!future->done && !future->callbacks))
+    if (future->queued || !*weir__future_callbacks_locked(future))
         return false;
-    future->calls |= QUEUED;
+    future->queued = true;
     weir_future_ref(future);
     return true;
 }
@@ -91,41 +64,47 @@ void weir__future_call_back(struct weir_future *future)
 {
     struct weir__dispatch *dispatch = weir__slab_dispatch(future->slab);
     weir__lock_take(&future->lock);
-    struct calls calls = take_locked(future, true);
+    struct weir__callback *callbacks = take_locked(future, true);
     bool queues = dispatch && must_queue_locked(future);
     weir__lock_release(&future->lock);
     if (queues)
         queue(dispatch, future);
-    run(future, calls);
+    run(future, callbacks);
 }
 
 void weir__future_call_dispatched(struct weir_future *future)
 {
     weir__lock_take(&future->lock);
-    future->calls &= (uint8_t)~QUEUED; /* at the same moment: who adds one more queues it again */
-    struct calls calls = take_locked(future, false);
+    future->queued = false; /* at the same moment: who adds one more queues it again */
+    struct weir__callback *callbacks = take_locked(future, false);
     weir__lock_release(&future->lock);
-    run(future, calls);
+    run(future, callbacks);
 }
 
-/* Put it at the end of the list; more: memory for it, if it is not the first. Requires: the lock. */
-static void append_locked(struct weir_future *future, weir_done_fn *done, void *data, bool at_once,
-                          struct weir__callback *more)
+/* Put it at the end of the list, if its kind is kept there: what is called at once, and finds that the
+ * future has ended, is not. Returns whether it has ended. WEIR_OK | WEIR_ENOMEM. Requires: the lock. */
+static weir_status append_locked(struct weir_future *future, weir_done_fn *done, void *data,
+                                 bool at_once, bool *ended)
 {
-    if (more) {
-        *more = (struct weir__callback){ future->callbacks, done, data, at_once };
-        future->callbacks = more;
-        return;
-    }
-    future->done = done;
-    future->done_data = data;
-    future->calls = (uint8_t)((future->calls & ~FIRST_AT_ONCE) | (at_once ? FIRST_AT_ONCE : 0));
+    *ended = !weir__future_announce_locked(future);
+    if (*ended && at_once)
+        return WEIR_OK;
+    struct weir__callback *callback = weir__callback_create(future);
+    if (!callback)
+        return WEIR_ENOMEM;
+    struct weir__callback **place = weir__future_callbacks_locked(future);
+    callback->next = *place;
+    callback->done = done;
+    callback->data = data;
+    callback->at_once = at_once;
+    *place = callback;
+    return WEIR_OK;
 }
 
 static weir_status add(struct weir_future *future, weir_done_fn *done, void *data,
                        struct weir__dispatch *dispatch)
 {
-    bool at_once = !dispatch;
+    bool at_once = !dispatch, ended;
     if (at_once && weir__future_ended(future)) {
         done(future, data); /* without the lock, which a forked child may find taken */
         return WEIR_OK;
@@ -133,23 +112,14 @@ static weir_status add(struct weir_future *future, weir_done_fn *done, void *dat
     if (weir__forked(weir__slab_guard(future->slab)))
         return WEIR_EFORKED;
     weir__lock_take(&future->lock);
-    struct weir__callback *more = NULL;
-    if ((future->done || future->callbacks) && !(more = malloc(sizeof *more))) {
-        weir__lock_release(&future->lock);
-        return WEIR_ENOMEM;
-    }
-    bool later = weir__future_announce_locked(future), kept = later || !at_once;
-    if (kept)
-        append_locked(future, done, data, at_once, more);
-    bool queues = !later && !at_once && must_queue_locked(future);
+    weir_status status = append_locked(future, done, data, at_once, &ended);
+    bool queues = status == WEIR_OK && ended && !at_once && must_queue_locked(future);
     weir__lock_release(&future->lock);
     if (queues)
         queue(dispatch, future);
-    if (!kept) {
-        free(more);
+    if (status == WEIR_OK && ended && at_once)
         done(future, data);
-    }
-    return WEIR_OK;
+    return status;
 }
 
 weir_status weir_future_on_done(weir_future *future, weir_done_fn *done, void *data)

@@ -14,41 +14,6 @@ static uint64_t word_of(const weir_future *future)
     return weir__load_acquire(&((weir_future *)(uintptr_t)future)->word); /* acquire [F2] */
 }
 
-void *weir__future_inline_arg(struct weir_future *future)
-{
-    return (char *)future + WEIR__ROUND_UP(sizeof *future, (size_t)16);
-}
-
-void *weir__future_inline_result(struct weir_future *future)
-{
-    return (char *)weir__future_inline_arg(future) + weir__slab_arg_bytes(future->slab);
-}
-
-void weir__future_forget_result(struct weir_future *future)
-{
-    if (future->flags & WEIR__RESULT_ON_HEAP)
-        free(future->result);
-    future->flags &= (uint8_t)~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE |
-                                WEIR__LIMITED | WEIR__HAS_CRASH);
-}
-
-weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
-{
-    bool on_heap = size > weir__slab_result_bytes(future->slab);
-    void *place = on_heap ? malloc(size) : weir__future_inline_result(future);
-    if (!place)
-        return WEIR_ENOMEM;
-    if (size)
-        memmove(place, data, size); /* the data may be the result that it replaces */
-    weir__future_forget_result(future);
-    if (size) {
-        future->result = place;
-        future->result_size = size;
-        future->flags |= on_heap ? WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP : WEIR__HAS_RESULT;
-    }
-    return WEIR_OK;
-}
-
 const char *weir_state_name(weir_state state)
 {
     switch (state) {
@@ -114,22 +79,25 @@ weir_status weir_future_status(const weir_future *future)
 
 const void *weir_future_value(const weir_future *future, size_t *size)
 {
-    bool has = future && weir__future_ended(future) && future->status == WEIR_OK &&
-               future->flags & WEIR__HAS_RESULT;
+    size_t own = 0;
+    const void *value = future && weir__future_ended(future) && future->status == WEIR_OK
+                            ? weir__future_result(future, &own)
+                            : NULL;
     if (size)
-        *size = has ? future->result_size : 0;
-    return has ? future->result : NULL;
+        *size = own;
+    return value;
 }
 
 int weir_future_error(const weir_future *future, const char **message)
 {
     bool ended = future && weir__future_ended(future);
     if (message) {
+        size_t size;
         *message = "";
         if (ended && future->flags & WEIR__HAS_CRASH)
-            *message = (const char *)future->result + sizeof(weir_crash_info);
+            *message = (const char *)weir__future_result(future, &size) + sizeof(weir_crash_info);
         else if (ended && future->flags & WEIR__HAS_MESSAGE)
-            *message = future->result;
+            *message = weir__future_result(future, &size);
         else if (ended && future->flags & WEIR__ERROR_IS_STATUS)
             *message = weir_status_text((weir_status)future->error);
         else if (ended && future->status != WEIR_OK)
@@ -146,14 +114,17 @@ weir_status weir_future_crash_sized(const weir_future *future, weir_crash_info *
         return WEIR_EPENDING;
     if (!(future->flags & WEIR__HAS_CRASH))
         return WEIR_EINVAL;
+    size_t all;
+    const void *crash = weir__future_result(future, &all);
     memset(out, 0, size);
-    memcpy(out, future->result, size < sizeof *out ? size : sizeof *out);
+    memcpy(out, crash, size < sizeof *out ? size : sizeof *out);
     return WEIR_OK;
 }
 
 const char *weir_future_name(const weir_future *future)
 {
-    return future && word_of(future) & WEIR__NAMED ? future->name : NULL;
+    const struct weir__details *details = future ? weir__future_details(future) : NULL;
+    return details ? details->name : NULL;
 }
 
 /* Leave a request with a running task. */

@@ -39,6 +39,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "future/slab.h"
@@ -55,7 +56,7 @@ enum {
     WEIR__STATE_MASK = 0xff,
     WEIR__OBSERVED = 0x100,         /* observers or callbacks are registered [F3] */
     WEIR__CANCEL_REQUESTED = 0x200, /* weir_task_cancel_requested() */
-    WEIR__NAMED = 0x400             /* name is set; never changes in a life */
+    WEIR__DETAILED = 0x400          /* there are details; never changes in a life */
 };
 
 /* Somebody who is told when a future has ended. The first word of a list entry; called under the
@@ -67,28 +68,43 @@ struct weir__observer {
     bool linked; /* protected by: the future's lock */
 };
 
-/* A further done-callback than the first. */
+/* A done-callback. */
 struct weir__callback {
-    struct weir__callback *next;
+    struct weir__callback *next; /* protected by: the future's lock */
     weir_done_fn *done;
     void *data;
     bool at_once; /* in the thread that ends the task, whether the executor dispatches or not */
+    bool on_heap; /* else in a slot of its own */
 };
 
-/* What a slot holds besides the first cache line; bits of weir_future.flags. */
+/* What most submissions do not say. In a slot of its own. */
+struct weir__details {
+    struct weir__callback *callbacks; /* protected by: the future's lock */
+    const char *name;                 /* submitter until PENDING, as the rest; borrowed; NULL: none */
+    int64_t start_by_ns;              /* valid by the flags */
+    int64_t run_within_ns;            /* 0: no such limit */
+    uint64_t reruns;                  /* WEIR__KILLABLE, and how often */
+};
+
+/* Bits of weir_future.flags. */
 enum {
-    WEIR__ARG_ON_HEAP = 1,     /* arg is ours to free */
-    WEIR__TIMED = 4,           /* start_by_ns is set */
-    WEIR__HAS_RESULT = 8,      /* result and result_size are set */
-    WEIR__RESULT_ON_HEAP = 16, /* result is ours to free */
-    WEIR__HAS_MESSAGE = 32,     /* the result is the text of a failure */
-    WEIR__ERROR_IS_STATUS = 64, /* the error is what the function returned */
-    WEIR__LIMITED = 2,          /* run_within_ns and reruns are set */
-    WEIR__HAS_CRASH = 128       /* the result is a weir_crash_info, then the text of a failure */
+    WEIR__ARG_ON_HEAP = 1,      /* arg is ours to free */
+    WEIR__TIMED = 2,            /* start_by_ns is set */
+    WEIR__HAS_RESULT = 4,       /* there is one */
+    WEIR__RESULT_ON_HEAP = 8,   /* it is ours to free */
+    WEIR__HAS_MESSAGE = 16,     /* the result is the text of a failure */
+    WEIR__ERROR_IS_STATUS = 32, /* the error is what the function returned */
+    WEIR__HAS_CRASH = 64        /* the result is a weir_crash_info, then the text of a failure */
 };
 
-/* Two cache lines, then the inline argument, then the inline result. A task without a result, an
- * observer or a name touches the first line only. */
+/* The most bytes of a result that can be where the argument was. As the function may read its argument
+ * until it returns, such a result is on its thread's stack meanwhile (executor/task.c). */
+#define WEIR__STAGED_MAX ((size_t)48)
+
+/* One cache line that has all that a plain task needs; then what is kept for those who wait, and the
+ * payload: the inline argument, and once the function has returned, the inline result. A result that
+ * may be larger than WEIR__STAGED_MAX has a place of its own behind the argument. What a submission
+ * rarely says, and callbacks, are in the payloads of further slots, which are never published. */
 struct weir_future {
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t word; /* atomic [F1] [F2] [F3] */
     _Atomic uint32_t refs;      /* atomic [F4]: handles, plus one until the end is dealt with */
@@ -101,32 +117,32 @@ struct weir_future {
     void *arg;                  /* likewise; inline bytes, a heap copy, or the caller's own */
     _Atomic int64_t submit_ns;  /* likewise; when it was accepted; a gauge to others */
     uint32_t index;             /* immutable; of the slot */
-    _Atomic uint32_t link;      /* slab's, while FREE; then the executor's, under its lock */
+    union {
+        _Atomic uint32_t link;        /* slab's, while FREE; then the executor's, under its lock */
+        _Atomic uint32_t result_size; /* claimer until ENDED; bytes of an inline result */
+    };
     int error;                  /* claimer until ENDED; the code of a failure, if it is one */
     uint8_t status;             /* likewise; a weir_status */
     uint8_t flags;              /* submitter, then claimer until ENDED, then immutable */
-    uint8_t calls;              /* protected by: lock; see callback.c */
+    bool queued;                /* protected by: lock; in the list of its dispatch, or about to be */
 
-    /* Before the task has run, what its submission says of that; afterwards its result. */
-    union {
-        void *result;          /* claimer until ENDED; valid by the flags */
-        int64_t run_within_ns; /* submitter until PENDING; 0: no such limit */
+    _Alignas(WEIR__CACHE_LINE) struct weir__observer *observers; /* protected by: lock; in the order of
+                                                                    registration; NULL while FREE */
+    union { /* by DETAILED; NULL while FREE */
+        struct weir__callback *callbacks; /* protected by: lock; newest first */
+        struct weir__details *details;    /* submitter until PENDING, then immutable */
     };
-    union {
-        size_t result_size; /* claimer until ENDED; bytes */
-        uint64_t reruns;    /* submitter until PENDING; WEIR__KILLABLE, and how often */
-    };
-    const char *name;                 /* submitter until PENDING; borrowed; valid by the word */
-    int64_t start_by_ns;              /* submitter until PENDING; valid by the flags */
-    struct weir__observer *observers; /* protected by: lock; in the order of registration */
-    struct weir__callback *callbacks; /* protected by: lock; all but the first, newest first */
-    weir_done_fn *done;               /* protected by: lock; the first callback */
-    void *done_data;                  /* protected by: lock */
+    _Alignas(16) unsigned char payload[48]; /* and more, if the slab's slots are larger */
 };
 
-_Static_assert(offsetof(struct weir_future, result) == WEIR__CACHE_LINE &&
+_Static_assert(offsetof(struct weir_future, observers) == WEIR__CACHE_LINE &&
                    sizeof(struct weir_future) == (size_t)2 * WEIR__CACHE_LINE,
                "two cache lines, of which the first has all that a plain task needs");
+_Static_assert(WEIR__STAGED_MAX <= sizeof(((struct weir_future *)0)->payload),
+               "a staged result fits into every slot");
+_Static_assert(sizeof(struct weir__details) <= sizeof(((struct weir_future *)0)->payload) &&
+                   sizeof(struct weir__callback) <= sizeof(((struct weir_future *)0)->payload),
+               "they are payloads");
 
 /* What the future layer asks the layer above, which alone knows executors. */
 enum weir__help {
@@ -183,11 +199,9 @@ static inline uint64_t weir__hint(uint32_t generation, uint32_t index)
 
 /* state.c: the transitions, and nothing else. */
 
-/* FREE -> PENDING, refs as given, with WEIR__NAMED if the word has it already. Returns the hint.
+/* FREE -> PENDING, refs as given, with WEIR__DETAILED if the word has it already. Returns the hint.
  * Requires: the slot is the caller's. */
 uint64_t weir__future_publish(struct weir_future *future, uint32_t refs);
-/* Name a slot that is the caller's. */
-void weir__future_set_name(struct weir_future *future, const char *name);
 /* PENDING -> CLAIMED or RUNNING; false if it is not pending. */
 bool weir__future_claim(struct weir_future *future, unsigned state);
 /* CLAIMED -> RUNNING: it cannot be withdrawn after all. Requires: the claim. */
@@ -234,13 +248,45 @@ void weir__future_call_back(struct weir_future *future);
 /* Run those that are to be dispatched: for dispatch.c. Requires: a reference. */
 void weir__future_call_dispatched(struct weir_future *future);
 
-/* future.c: where results and messages go. */
+/* extra.c: what is in slots of its own. */
 
-/* Copy size bytes into the future as result or message. WEIR_OK | WEIR_ENOMEM. Requires: claim. */
+/* All zero, or NULL: out of memory. Requires: what weir__slab_take() does. */
+struct weir__details *weir__details_create(struct weir__slab *slab);
+void weir__details_destroy(struct weir__slab *slab, struct weir__slab_cache *cache,
+                           struct weir__details *details);
+/* Give them to a slot that is the caller's; they go with it. */
+void weir__future_set_details(struct weir_future *future, struct weir__details *details);
+/* NULL: there are none. Requires: a reference, or the claim. */
+struct weir__details *weir__future_details(const struct weir_future *future);
+/* Memory for a callback, whether the owner of the slab is there or not. NULL: out of memory. Requires: a
+ * reference. */
+struct weir__callback *weir__callback_create(struct weir_future *future);
+void weir__callback_destroy(struct weir_future *future, struct weir__callback *callback);
+/* The head of the list. Requires: the lock. */
+struct weir__callback **weir__future_callbacks_locked(struct weir_future *future);
+
+/* result.c: results and messages. */
+
+/* Where it is, or NULL: there is none. */
+void *weir__future_result(const struct weir_future *future, size_t *size);
+/* Copy size bytes into the future as result or message. WEIR_OK | WEIR_ENOMEM. Requires: claim, and that
+ * the argument is not needed any more, or has another place. */
 weir_status weir__future_store(struct weir_future *future, const void *data, size_t size);
+/* The same for memory that is the future's from now on; free() frees it. */
+void weir__future_store_heap(struct weir_future *future, void *data, size_t size);
+/* The same for one that was staged: it is in WEIR__STAGED_MAX bytes. Requires: there is none yet. */
+static inline void weir__future_store_staged(struct weir_future *future, const void *data,
+                                             size_t size)
+{
+    memcpy(future->payload, data, WEIR__STAGED_MAX); /* of fixed length, so no call */
+    atomic_store_explicit(&future->result_size, (uint32_t)size, memory_order_relaxed); /* [F2] */
+    future->flags |= WEIR__HAS_RESULT;
+}
 void weir__future_forget_result(struct weir_future *future);
 /* The inline parts of a slot. */
 void *weir__future_inline_arg(struct weir_future *future);
 void *weir__future_inline_result(struct weir_future *future);
+/* The calling thread's own slots of this slab, or NULL. */
+struct weir__slab_cache *weir__slab_cache_here(const struct weir__slab *slab);
 
 #endif

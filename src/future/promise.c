@@ -56,7 +56,7 @@ weir_status weir_promise_pool_create(weir_promise_pool **out)
     if (!pool)
         return WEIR_ENOMEM;
     pool->slab =
-        weir__slab_create(&weir__promise_host, NULL, sizeof(struct weir_promise), RESULT_BYTES);
+        weir__slab_create(&weir__promise_host, NULL, sizeof(struct weir_promise), RESULT_BYTES, true);
     if (!pool->slab) {
         free(pool);
         return WEIR_ENOMEM;
@@ -73,6 +73,16 @@ void weir_promise_pool_destroy(weir_promise_pool *pool)
     free(pool);
 }
 
+static bool name_slot(struct weir_future *slot, const char *name)
+{
+    struct weir__details *details = weir__details_create(slot->slab);
+    if (!details)
+        return false;
+    details->name = name;
+    weir__future_set_details(slot, details);
+    return true;
+}
+
 weir_status weir_promise_create(weir_promise_pool *pool, const char *name, weir_promise **promise,
                                 weir_future **future)
 {
@@ -87,8 +97,10 @@ weir_status weir_promise_create(weir_promise_pool *pool, const char *name, weir_
     slot->arg = NULL;
     slot->flags = 0;
     slot->error = 0;
-    if (name)
-        weir__future_set_name(slot, name);
+    if (name && !name_slot(slot, name)) {
+        weir__slab_give(pool->slab, NULL, slot);
+        return WEIR_ENOMEM;
+    }
     *weir__promise_of(slot) = (struct weir_promise){ .future = slot, .phase = WEIR__PROMISED };
     weir__future_publish(slot, 3); /* the end, the promise, the future */
     *promise = weir__promise_of(slot);
@@ -173,9 +185,7 @@ weir_status weir_promise_return(weir_promise *promise, const void *data, size_t 
     struct weir_future *future = promise->future;
     if (large) {
         memcpy(large, data, size);
-        future->result = large;
-        future->result_size = size;
-        future->flags |= WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP;
+        weir__future_store_heap(future, large, size);
     } else {
         (void)weir__future_store(future, data, size); /* it fits, and cannot fail */
     }

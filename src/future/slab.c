@@ -22,7 +22,9 @@
  * out, in the hands of people with futures. Whoever gives one back then sees CLOSED and counts it in
  * `out` instead. `out` starts at 0 and goes negative if givers are faster than close(), which adds
  * the number it found; whoever brings the sum to 0 frees the slab [S2]. Exactly one does: after
- * close() has added, the sum is the number of slots still out.
+ * close() has added, the sum is the number of slots still out. Whoever holds one may go on trying to take
+ * another: what he has popped before the head was replaced is out, what he then cannot push he counts
+ * himself, and the slab grows before close(), or not at all, as both have the lock of growing.
  *
  * tests: unit.future.slab, unit.schedule.slab */
 #include "future/slab.h"
@@ -48,7 +50,7 @@ struct weir__slab {
     void *owner;                          /* immutable */
     struct weir__fork_guard guard;        /* immutable */
     struct weir__dispatch *dispatch;      /* immutable once slots are out; may be NULL; owned */
-    size_t arg_bytes, result_bytes;       /* immutable */
+    size_t result_offset, result_bytes;   /* immutable; in the payload */
     size_t stride;                        /* immutable; bytes from slot to slot */
     _Alignas(WEIR__CACHE_LINE) struct weir__spin spin; /* shared by all who wait for its futures */
     _Alignas(WEIR__CACHE_LINE) _Atomic uint64_t free; /* atomic [S1] */
@@ -59,7 +61,7 @@ struct weir__slab {
 };
 
 struct weir__slab *weir__slab_create(const struct weir__future_host *host, void *owner,
-                                     size_t arg_bytes, size_t result_bytes)
+                                     size_t arg_bytes, size_t result_bytes, bool apart)
 {
     struct weir__slab *slab = aligned_alloc(WEIR__CACHE_LINE, sizeof *slab);
     if (!slab)
@@ -71,11 +73,16 @@ struct weir__slab *weir__slab_create(const struct weir__future_host *host, void 
     }
     slab->host = host;
     slab->owner = owner;
-    slab->arg_bytes = WEIR__ROUND_UP(arg_bytes, (size_t)16);
+    arg_bytes = WEIR__ROUND_UP(arg_bytes, (size_t)16);
     slab->result_bytes = WEIR__ROUND_UP(result_bytes, (size_t)16);
-    slab->stride = WEIR__ROUND_UP(WEIR__ROUND_UP(sizeof(struct weir_future), (size_t)16) +
-                                      slab->arg_bytes + slab->result_bytes,
+    slab->result_offset = apart || slab->result_bytes > WEIR__STAGED_MAX ? arg_bytes : 0;
+    size_t payload = slab->result_offset + slab->result_bytes;
+    if (payload < arg_bytes)
+        payload = arg_bytes;
+    slab->stride = WEIR__ROUND_UP(offsetof(struct weir_future, payload) + payload,
                                   (size_t)WEIR__CACHE_LINE);
+    if (slab->stride < sizeof(struct weir_future))
+        slab->stride = sizeof(struct weir_future);
     return slab;
 }
 
@@ -167,8 +174,9 @@ static struct weir_future *grow(struct weir__slab *slab)
 {
     struct weir_future *mine;
     weir__lock_take(&slab->grow);
-    /* Whoever held the lock before may have grown the slab for all who came. */
-    if ((mine = pop_chain(slab))) {
+    /* Whoever held the lock before may have grown the slab for all who came; or closed it. */
+    /* relaxed: it is closed under this lock */
+    if ((mine = pop_chain(slab)) || (uint32_t)weir__load_relaxed(&slab->free) == CLOSED) {
         weir__lock_release(&slab->grow);
         return mine;
     }
@@ -176,10 +184,12 @@ static struct weir_future *grow(struct weir__slab *slab)
     unsigned k = 31u - (unsigned)__builtin_clz(base / FIRST_CHUNK + 1);
     uint32_t offset = base - FIRST_CHUNK * ((1u << k) - 1);
     char *chunk = NULL;
+    /* By two lines: processors tend to fetch them in pairs, and a slot's neighbours are in other hands. */
     if (k < CHUNKS)
         /* relaxed: written under this lock */
         chunk = offset ? weir__load_relaxed(&slab->chunks[k])
-                       : aligned_alloc(WEIR__CACHE_LINE, ((size_t)FIRST_CHUNK << k) * slab->stride);
+                       : aligned_alloc((size_t)2 * WEIR__CACHE_LINE,
+                                       ((size_t)FIRST_CHUNK << k) * slab->stride);
     if (chunk) {
         lay_out(slab, chunk, offset);
         if (!offset)
@@ -192,39 +202,50 @@ static struct weir_future *grow(struct weir__slab *slab)
     return mine;
 }
 
-/* A slot without a cache: the rest of its chain goes back. */
-static struct weir_future *take_one(struct weir__slab *slab)
+static void count_out(struct weir__slab *slab, int64_t change)
+{
+    /* acq_rel [S2]: all that others did with their slots is over before the slab is freed */
+    if (weir__add_acq_rel(&slab->out, change) + change == 0)
+        slab_free(slab);
+}
+
+/* The rest of a chain that was popped goes back. */
+static void push_rest(struct weir__slab *slab, const struct weir_future *first)
+{
+    struct weir_future *rest = next_of(slab, first);
+    if (!rest || push_chain(slab, rest))
+        return;
+    int64_t count = 0; /* it has been closed meanwhile */
+    for (; rest; rest = next_of(slab, rest))
+        count++;
+    count_out(slab, -count);
+}
+
+/* The first of a chain whose rest the cache keeps, if there is one. Requires: the cache is empty. */
+static WEIR__APART struct weir_future *take_chain(struct weir__slab *slab,
+                                                  struct weir__slab_cache *cache)
 {
     struct weir_future *slot = pop_chain(slab);
-    if (!slot)
-        slot = grow(slab);
-    struct weir_future *rest = slot ? next_of(slab, slot) : NULL;
-    if (rest)
-        push_chain(slab, rest); /* nobody takes from a slab that is closed */
+    if (!slot && !(slot = grow(slab)))
+        return NULL;
+    if (cache)
+        cache->first = next_of(slab, slot);
+    else
+        push_rest(slab, slot);
     return slot;
 }
 
 struct weir_future *weir__slab_take(struct weir__slab *slab, struct weir__slab_cache *cache)
 {
-    if (!cache)
-        return take_one(slab);
-    struct weir_future *slot = cache->first;
-    if (!slot && !(slot = pop_chain(slab)) && !(slot = grow(slab)))
-        return NULL;
-    struct weir_future *next = next_of(slab, slot);
+    if (WEIR__UNLIKELY(!cache || !cache->first))
+        return take_chain(slab, cache);
+    struct weir_future *slot = cache->first, *next = next_of(slab, slot);
     if (next)
         __builtin_prefetch(next, 1);
     cache->first = next;
     if (cache->count) /* those that were given come first */
         cache->count--;
     return slot;
-}
-
-static void count_out(struct weir__slab *slab, int64_t change)
-{
-    /* acq_rel [S2]: all that others did with their slots is over before the slab is freed */
-    if (weir__add_acq_rel(&slab->out, change) + change == 0)
-        slab_free(slab);
 }
 
 static void flush_chain(struct weir__slab *slab, struct weir_future *first)
@@ -273,10 +294,11 @@ void weir__slab_flush(struct weir__slab *slab, struct weir__slab_cache *cache)
 
 void weir__slab_close(struct weir__slab *slab)
 {
-    uint32_t total = slab->total, found = 0; /* no take is under way: nobody grows it */
+    weir__lock_take(&slab->grow);
     /* acq_rel [S1]: the chains can be walked, and nobody pushes any more */
     uint64_t head = weir__exchange_acq_rel(&slab->free, (uint64_t)CLOSED);
-    uint32_t next;
+    uint32_t total = slab->total, found = 0, next;
+    weir__lock_release(&slab->grow);
     for (uint32_t i = (uint32_t)head; i; i = next) {
         struct weir_future *first = weir__slab_at(slab, i - 1);
         next = weir__load_relaxed(next_chain(first)); /* ours, all of it */
@@ -321,9 +343,9 @@ const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab)
     return &slab->guard;
 }
 
-size_t weir__slab_arg_bytes(const struct weir__slab *slab)
+size_t weir__slab_result_offset(const struct weir__slab *slab)
 {
-    return slab->arg_bytes;
+    return slab->result_offset;
 }
 
 size_t weir__slab_result_bytes(const struct weir__slab *slab)

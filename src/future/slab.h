@@ -23,9 +23,10 @@ struct weir__slab_cache {
 };
 
 /* host: what futures of this slab ask about their executor; borrowed, must live as long as there
- * are unfinished futures. NULL: out of memory. */
+ * are unfinished futures. apart: results do not take the place of arguments; else they do, unless they
+ * are too large for that, see WEIR__STAGED_MAX. NULL: out of memory. */
 struct weir__slab *weir__slab_create(const struct weir__future_host *host, void *owner,
-                                     size_t arg_bytes, size_t result_bytes);
+                                     size_t arg_bytes, size_t result_bytes, bool apart);
 
 /* Callbacks of its futures are to be dispatched from now on: before the first is handed out. The slab
  * owns it, and frees it at its own end. */
@@ -38,8 +39,8 @@ void weir__slab_set_spin(struct weir__slab *slab, int64_t most_ns);
 /* The owner is gone. The memory goes with the last slot that is out. */
 void weir__slab_close(struct weir__slab *slab);
 
-/* A free slot, or NULL: out of memory. Any thread; cache may be NULL, else it belongs to the
- * caller. */
+/* A free slot, or NULL: out of memory, or the slab is closed. Any thread; cache may be NULL, else it
+ * belongs to the caller. Requires: the slab is there, because it is not closed, or a slot is held. */
 struct weir_future *weir__slab_take(struct weir__slab *slab, struct weir__slab_cache *cache);
 
 /* Back to the free ones. Likewise. */
@@ -59,7 +60,8 @@ struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab);
 /* Advice for those who wait for its futures. */
 struct weir__spin *weir__slab_spin(struct weir__slab *slab);
 const struct weir__fork_guard *weir__slab_guard(const struct weir__slab *slab);
-size_t weir__slab_arg_bytes(const struct weir__slab *slab);
 size_t weir__slab_result_bytes(const struct weir__slab *slab);
+/* Where a slot's payload has the result; 0: where it had the argument. */
+size_t weir__slab_result_offset(const struct weir__slab *slab);
 
 #endif

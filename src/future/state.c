@@ -13,13 +13,6 @@ static uint64_t fresh_word(struct weir_future *future, unsigned state)
     return word | state;
 }
 
-void weir__future_set_name(struct weir_future *future, const char *name)
-{
-    future->name = name;
-    /* relaxed, both: the slot is the caller's; published with its state [F1] */
-    weir__store_relaxed(&future->word, weir__load_relaxed(&future->word) | WEIR__NAMED);
-}
-
 uint64_t weir__future_publish(struct weir_future *future, uint32_t refs)
 {
     uint64_t word = fresh_word(future, WEIR__PENDING);
@@ -127,19 +120,16 @@ void weir__future_end(struct weir_future *future, weir_status status,
     weir__future_drop(future, cache);
 }
 
-/* Where a slot goes that the calling thread has done with; NULL: to all. */
-static struct weir__slab_cache *cache_for(const struct weir_future *future)
-{
-    const struct weir__future_host *host = weir__slab_host(future->slab);
-    return host->cache ? host->cache(weir__slab_owner(future->slab), future->slab) : NULL;
-}
-
 /* Nobody can look at the future any more: its slot begins another life. */
 static void recycle(struct weir_future *future, uint64_t word, struct weir__slab_cache *cache)
 {
     weir__future_forget_result(future);
     if (!cache)
-        cache = cache_for(future);
+        cache = weir__slab_cache_here(future->slab);
+    if (WEIR__UNLIKELY(word & WEIR__DETAILED)) {
+        weir__details_destroy(future->slab, cache, future->details);
+        future->details = NULL;
+    }
     /* relaxed: handed over by the slab [S1]; stale hints fail on the generation in any order */
     weir__store_relaxed(&future->refs, 0u);
     weir__store_relaxed(&future->word, ((word >> 32) + 1) << 32);

@@ -193,7 +193,9 @@ static weir_status settle(struct weir_future *future, const struct outcome *outc
     if (status == WEIR_EFAILED && outcome->error_is_status)
         future->flags |= WEIR__ERROR_IS_STATUS;
     if (status == WEIR_EFAILED && outcome->size) {
-        ((char *)future->result)[outcome->size - 1] = '\0'; /* whatever the worker says */
+        size_t size;
+        char *message = weir__future_result(future, &size);
+        message[size - 1] = '\0'; /* whatever the worker says */
         future->flags |= WEIR__HAS_MESSAGE;
     }
     return status;
@@ -237,7 +239,7 @@ static void end_done(struct weir__process_pool *pool, uint32_t slot, struct weir
     bool sense = read_outcome(pool, slot, worker, &outcome);
     bool timed = future->flags & WEIR__TIMED;
     if (sense && outcome.outcome == WEIR__OUTCOME_EXPIRED)
-        sense = timed && now_ns > future->start_by_ns;
+        sense = timed && now_ns > future->details->start_by_ns;
     if (!sense) {
         end_counted(pool, future, WEIR_EBROKEN, &pool->base.counters.stranded);
         weir__process_break(pool, true);

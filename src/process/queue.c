@@ -182,12 +182,13 @@ static void fill_slot(struct weir__process_pool *pool, uint32_t index, struct we
     } else {
         slot->pointer = future->arg;
     }
-    if (weir__load_relaxed(&future->word) & WEIR__NAMED) { /* never changes in a life */
+    const struct weir__details *details = weir__future_details(future);
+    if (details && details->name) {
         input |= WEIR__INPUT_NAMED;
-        strncpy(slot->name, future->name, sizeof slot->name - 1);
+        strncpy(slot->name, details->name, sizeof slot->name - 1);
         slot->name[sizeof slot->name - 1] = '\0';
     }
-    slot->start_by_ns = future->flags & WEIR__TIMED ? future->start_by_ns : WEIR_FOREVER;
+    slot->start_by_ns = future->flags & WEIR__TIMED ? details->start_by_ns : WEIR_FOREVER;
     if (record->reruns)
         input |= WEIR__INPUT_PRESERVE;
     slot->input = input;
@@ -196,10 +197,10 @@ static void fill_slot(struct weir__process_pool *pool, uint32_t index, struct we
 static void note_limits_locked(struct weir__process_pool *pool, struct weir__record *record,
                                struct weir_future *future)
 {
-    bool limited = future->flags & WEIR__LIMITED;
-    record->run_within_ns = limited ? future->run_within_ns : 0;
-    record->reruns = limited ? (uint32_t)future->reruns : 0;
-    record->killable = limited && future->reruns & WEIR__KILLABLE;
+    const struct weir__details *details = weir__future_details(future);
+    record->run_within_ns = details ? details->run_within_ns : 0;
+    record->reruns = details ? (uint32_t)details->reruns : 0;
+    record->killable = details && details->reruns & WEIR__KILLABLE;
     record->kill = false;
     record->seen_ns = 0;
     if (!record->run_within_ns)
@@ -257,7 +258,8 @@ const struct weir__places_ops weir__process_places_ops = {
 /* The slot of an open task, or UINT32_MAX. Requires: lock. */
 static uint32_t find_open_locked(struct weir__process_pool *pool, struct weir_future *future)
 {
-    uint32_t slot = weir__load_relaxed(&future->link); /* the lock orders */
+    /* The lock orders; of a task that is not open, it may be anything, such as the size of a result. */
+    uint32_t slot = weir__load_relaxed(&future->link);
     if (slot >= weir__pool_segment(pool)->slots || pool->record[slot].future != future ||
         !pool->record[slot].open || pool->spoilt)
         return UINT32_MAX;

@@ -145,14 +145,15 @@ static void task_ended(struct weir_task *task, weir_status status)
     struct weir_future *future = task->future;
     struct weir__slot *slot = worker->slot;
     uint32_t outcome = status == WEIR_OK ? WEIR__OUTCOME_OK : WEIR__OUTCOME_FAILED;
-    bool has = future->flags & WEIR__HAS_RESULT;
+    size_t size;
+    const void *result = weir__future_result(future, &size);
     slot->error = future->error;
     slot->error_is_status = future->flags & WEIR__ERROR_IS_STATUS ? 1 : 0;
-    if (!place_result(worker, has ? future->result : NULL, has ? future->result_size : 0)) {
+    if (!place_result(worker, result, size)) {
         if (outcome == WEIR__OUTCOME_OK)
             outcome = WEIR__OUTCOME_TOO_BIG;
         else /* of a message, the beginning */
-            place_result(worker, future->result, worker->segment->result_bytes);
+            place_result(worker, result, worker->segment->result_bytes);
     }
     finish_slot(worker, outcome);
 }
@@ -167,10 +168,8 @@ static bool dress_future(struct worker *worker)
     future->flags = 0;
     future->error = 0;
     future->fn = slot->fn;
-    future->name = slot->name;
-    /* relaxed: nobody else sees it */
-    weir__store_relaxed(&future->word, (slot->input & WEIR__INPUT_NAMED ? WEIR__NAMED : 0u) |
-                                           (uint64_t)WEIR__RUNNING);
+    weir__future_details(future)->name = slot->input & WEIR__INPUT_NAMED ? slot->name : NULL;
+    weir__store_relaxed(&future->word, (uint64_t)(WEIR__RUNNING | WEIR__DETAILED)); /* as at first */
     if (!(slot->input & WEIR__INPUT_BYTES)) {
         future->arg = slot->pointer;
         return true;
@@ -283,10 +282,12 @@ static bool open_worker(struct worker *worker)
     const struct weir__plan *plan = worker->plan;
     struct weir__slab *slab =
         weir__slab_create(&worker_future_host, NULL, worker->segment->arg_bytes,
-                          worker->segment->result_bytes);
+                          worker->segment->result_bytes, false);
     worker->future = slab ? weir__slab_take(slab, NULL) : NULL;
-    if (!worker->future)
+    struct weir__details *details = worker->future ? weir__details_create(slab) : NULL;
+    if (!details)
         return false;
+    weir__future_set_details(worker->future, details);
     weir__future_adopt(worker->future, 1, WEIR__RUNNING);
     return weir__child_limit(&plan->limits) &&
            (!plan->worker_init || plan->worker_init(plan->init_data, worker->index) == WEIR_OK);

@@ -102,7 +102,8 @@ static void run_claimed(struct weir__worker *worker, struct weir_future *future,
 {
     struct weir__pool *pool = worker->pool;
     int64_t now_ns = start_ns(worker, future, nested);
-    if (WEIR__UNLIKELY(future->flags & WEIR__TIMED) && weir__now_ns() > future->start_by_ns) {
+    if (WEIR__UNLIKELY(future->flags & WEIR__TIMED) &&
+        weir__now_ns() > future->details->start_by_ns) {
         weir__add_seq_cst(&pool->base.counters.expired, (uint64_t)1); /* seq_cst [A1] */
         weir__places_freed(&pool->base);
         weir__future_end(future, WEIR_EEXPIRED, &worker->cache);

@@ -98,24 +98,34 @@ static void write_order(weir_future *future, void *data)
     journal_write(order->journal, order->value);
 }
 
-static void callbacks_of_one_future_run_in_order(void **state)
+static void run_in_order(void **state, const weir_submission *submission)
 {
-    needs(state, TRAIT_CONCURRENT);
     struct journal *journal = journal_create();
     struct parked parked = park(state, .workers = 1);
     struct order order[7];
-    weir_future *future = submit_ok(parked.executor, noop_task, NULL, 0);
+    weir_future *future = NULL;
+    assert_status(weir_submit_with(parked.executor, submission, &future), WEIR_OK);
     for (uint32_t i = 0; i < 7; i++) {
         order[i] = (struct order){ .journal = journal, .value = i };
         assert_status(weir_future_on_done(future, write_order, &order[i]), WEIR_OK);
     }
     gate_open(parked.gate);
-    assert_status(end_and_unref(future), WEIR_OK);
+    assert_status(end_of(future), WEIR_OK);
+    assert_ptr_equal(weir_future_name(future), submission->name);
+    weir_future_unref(future);
     unpark(&parked);
     assert_int_equal(journal->count, 7);
     for (uint32_t i = 0; i < 7; i++)
         assert_int_equal(journal->entry[i], i);
     journal_destroy(journal);
+}
+
+static void callbacks_of_one_future_run_in_order(void **state)
+{
+    needs(state, TRAIT_CONCURRENT);
+    run_in_order(state, &(weir_submission){ .fn = noop_task });
+    run_in_order(state, &(weir_submission){ .fn = noop_task, .name = "named" });
+    run_in_order(state, &(weir_submission){ .fn = noop_task, .start_within_ns = WATCHDOG_NS });
 }
 
 struct tally {

@@ -85,14 +85,34 @@ static weir_status payload_task(weir_task *task, void *arg)
     return weir_task_return(task, arg, sizeof(struct payload));
 }
 
+static void count_call(weir_future *future, void *data)
+{
+    (void)future;
+    atomic_fetch_add((_Atomic uint32_t *)data, 1);
+}
+
+/* Of every four, one is named, one has a time, one calls back, one does all of it. */
 static void run_batch(weir_executor *executor)
 {
     enum { N = 16 };
     struct payload payload = { "as much as fits inline" };
     weir_future *future[N];
-    for (int i = 0; i < N; i++)
-        future[i] = submit_ok(executor, payload_task, &payload, sizeof payload);
+    _Atomic uint32_t calls = 0;
+    for (int i = 0; i < N; i++) {
+        weir_submission submission = {
+            .fn = payload_task,
+            .arg = &payload,
+            .arg_size = sizeof payload,
+            .name = i % 4 == 0 || i % 4 == 3 ? "named" : NULL,
+            .start_within_ns = i % 4 == 1 || i % 4 == 3 ? WEIR_FOREVER : 0,
+        };
+        assert_status(weir_submit_with(executor, &submission, &future[i]), WEIR_OK);
+        if (i % 4 >= 2)
+            assert_status(weir_future_on_done(future[i], count_call, &calls), WEIR_OK);
+    }
     end_all(future, N);
+    while (atomic_load(&calls) < N / 2)
+        sched_yield();
 }
 
 static void promise8_steady_state_allocates_nothing(void **state)

@@ -91,6 +91,75 @@ static void result_given_again_replaces_the_former(void **state)
     weir_executor_destroy(executor);
 }
 
+enum {
+    ARG_BYTES = WEIR_INLINE_DEFAULT
+};
+
+/* Gives results, short and long, before it has looked at its argument; then the argument. */
+static weir_status return_first_look_later_task(weir_task *task, void *arg)
+{
+    static const size_t sizes[] = { 1, ARG_BYTES, 2 * ARG_BYTES, 1000, ARG_BYTES };
+    const unsigned char *bytes = arg;
+    unsigned char result[1000];
+    memset(result, 0xee, sizeof result);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (weir_task_return(task, result, sizes[i]) != WEIR_OK)
+            return WEIR_ENOMEM;
+    for (size_t i = 0; i < ARG_BYTES; i++)
+        if (bytes[i] != i)
+            return weir_task_fail(task, (int)i, "byte %zu is %u", i, bytes[i]);
+    return weir_task_return(task, bytes, ARG_BYTES);
+}
+
+static void result_given_early_leaves_the_argument_alone(void **state)
+{
+    static const size_t result_bytes[] = { 1, ARG_BYTES, ARG_BYTES + 1, 512 };
+    unsigned char bytes[ARG_BYTES];
+    for (size_t i = 0; i < ARG_BYTES; i++)
+        bytes[i] = (unsigned char)i;
+    for (size_t i = 0; i < sizeof result_bytes / sizeof result_bytes[0]; i++) {
+        weir_executor *executor =
+            new_executor(state, .workers = 1, .result_bytes = result_bytes[i]);
+        weir_future *future =
+            submit_ok(executor, return_first_look_later_task, bytes, sizeof bytes);
+        size_t size = 0;
+        assert_status(end_of(future), WEIR_OK);
+        assert_memory_equal(weir_future_value(future, &size), bytes, ARG_BYTES);
+        assert_int_equal(size, ARG_BYTES);
+        weir_future_unref(future);
+        weir_executor_destroy(executor);
+    }
+}
+
+static weir_status fail_first_look_later_task(weir_task *task, void *arg)
+{
+    weir_task_fail(task, 9, "a message that is as long as it can be in place...");
+    return strcmp(arg, "the argument, which is still there") == 0 ? WEIR_OK : WEIR_EINVAL;
+}
+
+/* What a failed task returns is not looked at: so it tells by not failing where else it would have to. */
+static weir_status fail_with_its_argument_task(weir_task *task, void *arg)
+{
+    weir_outcome outcome;
+    if (weir_task_call(task, fail_first_look_later_task, arg, &outcome) != WEIR_OK ||
+        outcome.status != WEIR_EFAILED || outcome.returned != WEIR_OK)
+        return WEIR_EINVAL;
+    return weir_task_fail(task, outcome.code, "%s", (const char *)arg);
+}
+
+static void failure_told_early_leaves_the_argument_alone(void **state)
+{
+    weir_executor *executor = new_executor(state, .workers = 1);
+    static const char text[] = "the argument, which is still there";
+    const char *message = NULL;
+    weir_future *future = submit_ok(executor, fail_with_its_argument_task, text, sizeof text);
+    assert_status(end_of(future), WEIR_EFAILED);
+    assert_int_equal(weir_future_error(future, &message), 9);
+    assert_string_equal(message, text);
+    weir_future_unref(future);
+    weir_executor_destroy(executor);
+}
+
 static weir_status return_badly_task(weir_task *task, void *arg)
 {
     weir_status status[2] = { weir_task_return(task, NULL, 1), weir_task_return(NULL, "", 1) };
@@ -185,6 +254,8 @@ int suite_result(const struct executor_factory *factory)
         ON(factory, result_buffer_longer_rest_is_untouched),
         ON(factory, result_buffer_shorter_is_too_big),
         ON(factory, result_given_again_replaces_the_former),
+        ON(factory, result_given_early_leaves_the_argument_alone),
+        ON(factory, failure_told_early_leaves_the_argument_alone),
         ON(factory, result_of_null_is_invalid),
         ON(factory, future_tells_each_stage_of_its_task),
         ON(factory, future_outlives_its_executor),

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* The allocation that fails, counted from the one to come; 0: none. */
+/* The allocation that fails, counted from the one to come; 0: none; EVERY: all. */
+enum { EVERY = -1 };
 static _Atomic long failing;
 static _Atomic bool failed; /* it has come to that */
 static _Atomic long held;   /* allocations that were not given back */
@@ -12,6 +13,10 @@ static _Atomic long held;   /* allocations that were not given back */
 static bool fails(void)
 {
     long left = atomic_load(&failing);
+    if (left == EVERY) {
+        atomic_store(&failed, true);
+        return true;
+    }
     while (left > 0)
         if (atomic_compare_exchange_weak(&failing, &left, left - 1))
             break;
@@ -73,6 +78,11 @@ void fail_the(long n)
 {
     atomic_store(&failed, false);
     atomic_store(&failing, n);
+}
+
+void fail_all(void)
+{
+    fail_the(EVERY);
 }
 
 bool has_failed(void)

@@ -8,7 +8,9 @@
 
 /* The n-th allocation from now fails; 0: none does. */
 void fail_the(long n);
-/* Call it off. True if it has come to that since fail_the(). */
+/* From now on every allocation fails. */
+void fail_all(void);
+/* Call it off. True if it has come to that since then. */
 bool has_failed(void);
 /* Allocations that have not been given back. */
 long allocations_held(void);

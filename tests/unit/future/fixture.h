@@ -26,7 +26,7 @@ static const struct weir__future_host fixture_host = {
 
 static inline struct weir__slab *fixture_slab(void)
 {
-    struct weir__slab *slab = weir__slab_create(&fixture_host, NULL, 48, 48);
+    struct weir__slab *slab = weir__slab_create(&fixture_host, NULL, 48, 48, false);
     assert_non_null(slab);
     return slab;
 }

@@ -65,12 +65,18 @@ static void slab_knows_what_it_was_made_with(void **state)
 {
     (void)state;
     int owner;
-    struct weir__slab *slab = weir__slab_create(&fixture_host, &owner, 1, 17);
+    struct weir__slab *slab = weir__slab_create(&fixture_host, &owner, 1, 17, false);
     assert_ptr_equal(weir__slab_owner(slab), &owner);
     assert_ptr_equal(weir__slab_host(slab), &fixture_host);
-    assert_int_equal(weir__slab_arg_bytes(slab), 16);
     assert_int_equal(weir__slab_result_bytes(slab), 32);
+    assert_int_equal(weir__slab_result_offset(slab), 0);
     assert_false(weir__forked(weir__slab_guard(slab)));
+    weir__slab_close(slab);
+    slab = weir__slab_create(&fixture_host, &owner, 1, 17, true);
+    assert_int_equal(weir__slab_result_offset(slab), 16);
+    weir__slab_close(slab);
+    slab = weir__slab_create(&fixture_host, &owner, 17, WEIR__STAGED_MAX + 1, false);
+    assert_int_equal(weir__slab_result_offset(slab), 32);
     weir__slab_close(slab);
 }
 

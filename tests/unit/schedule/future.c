@@ -46,7 +46,7 @@ static void publish(unsigned n, uint32_t handles)
     memset(withdrawals, 0, sizeof withdrawals);
     memset(calls, 0, sizeof calls);
     memset(future, 0, sizeof future);
-    slab = weir__slab_create(&host, NULL, 16, 16);
+    slab = weir__slab_create(&host, NULL, 16, 16, false);
     schedule_check(slab != NULL);
     for (unsigned i = 0; i < n; i++) {
         future[i] = weir__slab_take(slab, NULL);

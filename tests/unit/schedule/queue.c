@@ -63,7 +63,7 @@ static void begin(void)
     items = open = moves = 0;
     all_pushed = renewing = false;
     lock = (struct weir__lock){ 0 };
-    slab = weir__slab_create(&host, NULL, 16, 16);
+    slab = weir__slab_create(&host, NULL, 16, 16, false);
     queue = weir__queue_create(ROOM, (struct weir__queue_truth){ renew, valid, NULL });
     schedule_check(slab && queue);
 }

@@ -50,7 +50,7 @@ static void begin(unsigned left)
     static const struct weir__future_host host;
     schedule_prepare();
     memset(place, 0, sizeof place);
-    slab = weir__slab_create(&host, NULL, 16, 16);
+    slab = weir__slab_create(&host, NULL, 16, 16, false);
     schedule_check(slab != NULL);
     for (unsigned i = 0; i < CHUNK; i++)
         reserve[i] = note_taken(weir__slab_take(slab, NULL));
@@ -161,7 +161,33 @@ static void slab_grown_once_for_all(void)
     finish(0);
 }
 
+/* Somebody who holds a slot takes another one, for as long as there is one to be had. */
+static void take_another(void *own)
+{
+    weir_future *slot = weir__slab_take(slab, NULL);
+    if (slot)
+        give(note_taken(slot), NULL);
+    give(own, NULL);
+}
+
+/* The slab goes with the last slot, whether one was to be had or not, was there or had to be made; or the
+ * scheduler finds a leak. */
+static void slab_closed_under_takers(void)
+{
+    enum { LEFT = 1, TAKERS = 2 };
+    pthread_t actor[TAKERS];
+    begin(LEFT);
+    for (unsigned i = 0; i < TAKERS; i++)
+        actor[i] = actor_start(take_another, reserve[LEFT + i]);
+    weir__slab_close(slab);
+    for (unsigned i = LEFT + TAKERS; i < CHUNK; i++)
+        give(reserve[i], NULL);
+    for (unsigned i = 0; i < TAKERS; i++)
+        actor_join(actor[i]);
+}
+
 SCENARIO(slab_emptied_under_takers)
+SCENARIO(slab_closed_under_takers)
 SCENARIO(slab_grown_once_for_all)
 
 int main(int argc, char **argv)
@@ -171,6 +197,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slab_emptied_under_takers_is_sound),
         cmocka_unit_test(slab_grown_once_for_all_is_sound),
+        cmocka_unit_test(slab_closed_under_takers_is_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,79 @@
+/* Results and messages of failures in their future. Small ones are inline, see future_impl.h; of larger
+ * ones the inline place says where on the heap they are.
+ *
+ * tests: conformance (result), fault.memory_results */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "future/future_impl.h"
+
+/* What is in the inline place of a result on the heap. */
+struct heap_result {
+    void *data;
+    size_t size;
+};
+
+void *weir__future_inline_arg(struct weir_future *future)
+{
+    return future->payload;
+}
+
+void *weir__future_inline_result(struct weir_future *future)
+{
+    return future->payload + weir__slab_result_offset(future->slab);
+}
+
+void *weir__future_result(const struct weir_future *future, size_t *size)
+{
+    struct weir_future *own = (struct weir_future *)(uintptr_t)future; /* C11 atomics take no const */
+    void *place = weir__future_inline_result(own);
+    struct heap_result on_heap;
+    if (!(future->flags & WEIR__HAS_RESULT)) {
+        *size = 0;
+        return NULL;
+    }
+    if (!(future->flags & WEIR__RESULT_ON_HEAP)) {
+        *size = weir__load_relaxed(&own->result_size); /* published with the end [F2] */
+        return place;
+    }
+    memcpy(&on_heap, place, sizeof on_heap);
+    *size = on_heap.size;
+    return on_heap.data;
+}
+
+void weir__future_forget_result(struct weir_future *future)
+{
+    size_t size;
+    if (future->flags & WEIR__RESULT_ON_HEAP)
+        free(weir__future_result(future, &size));
+    future->flags &= (uint8_t)~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE |
+                                WEIR__HAS_CRASH);
+}
+
+void weir__future_store_heap(struct weir_future *future, void *data, size_t size)
+{
+    struct heap_result on_heap = { data, size };
+    weir__future_forget_result(future);
+    memcpy(weir__future_inline_result(future), &on_heap, sizeof on_heap);
+    future->flags |= WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP;
+}
+
+weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
+{
+    if (size > weir__slab_result_bytes(future->slab)) {
+        void *copy = malloc(size);
+        if (!copy)
+            return WEIR_ENOMEM;
+        memcpy(copy, data, size);
+        weir__future_store_heap(future, copy, size);
+        return WEIR_OK;
+    }
+    weir__future_forget_result(future);
+    if (size) {
+        memmove(weir__future_inline_result(future), data, size); /* it may be there already */
+        weir__store_relaxed(&future->result_size, (uint32_t)size); /* published with the end [F2] */
+        future->flags |= WEIR__HAS_RESULT;
+    }
+    return WEIR_OK;
+}
