@@ -70,7 +70,8 @@ static weir_status accept_locked(weir_executor *executor, struct weir__request *
                                  int64_t now_ns, struct weir_future **out,
                                  struct weir__wakes *wakes)
 {
-    struct weir_future *future = weir__slab_take(executor->slab, &executor->places->cache);
+    struct weir_future *future =
+        weir__request_slot(request, executor, &executor->places->cache);
     if (!future)
         return WEIR_ENOMEM;
     weir__request_fill(request, future, now_ns);

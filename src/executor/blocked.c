@@ -204,7 +204,7 @@ weir_status weir__places_admit_waiting(weir_executor *executor, struct weir__req
     struct weir__wakes wakes = {NULL, NULL};
     struct weir__blocked blocked = {.sleeper.wake = wake_blocked, .refs = request->refs};
     int64_t nap_ns = 0;
-    blocked.future = weir__slab_take(executor->slab, NULL);
+    blocked.future = weir__request_slot(request, executor, NULL);
     if (!blocked.future)
         return WEIR_ENOMEM;
     weir__request_fill(request, blocked.future, 0);

@@ -12,7 +12,7 @@
 static struct weir_future *adopt(weir_executor *executor, struct weir__request *request,
                                  unsigned state)
 {
-    struct weir_future *future = weir__slab_take(executor->slab, NULL);
+    struct weir_future *future = weir__request_slot(request, executor, NULL);
     if (!future)
         return NULL;
     weir__request_fill(request, future, weir__now_ns());

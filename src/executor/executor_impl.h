@@ -28,9 +28,10 @@ enum { WEIR__NAME_BYTES = 64 };
 struct weir__request {
     const weir_submission *submission; /* the caller's */
     void *heap_arg;      /* a copy too large for a slot, or NULL; owned until taken by a future */
-    struct weir__details *details; /* or NULL; owned likewise */
+    int64_t start_by_ns; /* WEIR_FOREVER: no such time */
     uint32_t refs;       /* of the future: the executor's, and the caller's handle if wanted */
     bool must;           /* WEIR_MUST_ADMIT */
+    bool detailed;       /* it says what has a slot of its own, see weir__details */
 };
 
 /* What a kind of executor does. All are called without any lock, unless said otherwise. Those that
@@ -136,7 +137,11 @@ weir_status weir__life_status(uint32_t life);
 weir_status weir__request_init(struct weir__request *, weir_executor *, const weir_submission *,
                                bool wants_future);
 void weir__request_fini(struct weir__request *, weir_executor *);
-/* Write the task into a slot that is the caller's. Takes heap_arg over. */
+/* A slot for the task, with a second one if it needs that; NULL: out of memory. cache: see
+ * weir__slab_take(). */
+struct weir_future *weir__request_slot(const struct weir__request *, weir_executor *,
+                                       struct weir__slab_cache *cache);
+/* Write the task into such a slot. Takes heap_arg over. */
 void weir__request_fill(struct weir__request *, struct weir_future *, int64_t now_ns);
 
 /* caller.c: tasks that their submitter runs, or that end before they begin. */

@@ -7,26 +7,12 @@
 #include "executor/executor_impl.h"
 #include "future/future_impl.h"
 
-static bool has_details(const weir_submission *submission)
+static bool is_detailed(const weir_submission *submission)
 {
-    return submission->name || submission->start_within_ns || submission->run_within_ns ||
-           submission->retries || submission->flags & WEIR_KILL_ON_CANCEL;
-}
-
-static WEIR__APART bool note_details(struct weir__request *request, weir_executor *executor)
-{
-    const weir_submission *submission = request->submission;
-    struct weir__details *details = weir__details_create(executor->slab);
-    if (!details)
-        return false;
-    details->name = submission->name;
-    if (submission->start_within_ns)
-        details->start_by_ns = weir__deadline_after(submission->start_within_ns);
-    details->run_within_ns = submission->run_within_ns;
-    details->reruns = submission->retries |
-                      (submission->flags & WEIR_KILL_ON_CANCEL ? WEIR__KILLABLE : 0);
-    request->details = details;
-    return true;
+    /* Of numbers, so that it is no five branches: mostly it says nothing of all that. */
+    return ((uint64_t)(uintptr_t)submission->name | (uint64_t)submission->start_within_ns |
+            (uint64_t)submission->run_within_ns | submission->retries |
+            (submission->flags & WEIR_KILL_ON_CANCEL)) != 0;
 }
 
 static WEIR__APART bool copy_arg(struct weir__request *request, weir_executor *executor)
@@ -46,23 +32,20 @@ weir_status weir__request_init(struct weir__request *request, weir_executor *exe
 {
     *request = (struct weir__request){
         .submission = submission,
+        .start_by_ns = submission->start_within_ns
+                           ? weir__deadline_after(submission->start_within_ns)
+                           : WEIR_FOREVER,
         .refs = wants_future ? 2 : 1,
         .must = submission->flags & WEIR_MUST_ADMIT,
+        .detailed = is_detailed(submission),
     };
-    if ((!has_details(submission) || note_details(request, executor)) &&
-        (submission->arg_size <= executor->arg_bytes || copy_arg(request, executor)))
+    if (submission->arg_size <= executor->arg_bytes || copy_arg(request, executor))
         return WEIR_OK;
-    weir__request_fini(request, executor);
     return WEIR_ENOMEM;
 }
 
-static WEIR__APART void give_back(struct weir__request *request, weir_executor *executor)
+static WEIR__APART void free_arg(struct weir__request *request, weir_executor *executor)
 {
-    if (request->details)
-        weir__details_destroy(executor->slab, weir__slab_cache_here(executor->slab),
-                              request->details);
-    if (!request->heap_arg)
-        return;
     if (executor->ops->free_arg)
         executor->ops->free_arg(executor, request->heap_arg);
     else
@@ -71,21 +54,45 @@ static WEIR__APART void give_back(struct weir__request *request, weir_executor *
 
 void weir__request_fini(struct weir__request *request, weir_executor *executor)
 {
-    if (request->details || request->heap_arg) /* the usual case is no call at all */
-        give_back(request, executor);
+    if (request->heap_arg) /* the usual case is no call at all */
+        free_arg(request, executor);
+}
+
+/* The slot, with them; NULL: out of memory, and it has been given back. */
+static WEIR__APART struct weir_future *add_details(const struct weir__request *request,
+                                                   struct weir_future *future,
+                                                   struct weir__slab_cache *cache)
+{
+    const weir_submission *submission = request->submission;
+    struct weir__details *details = weir__details_create(future->slab, cache);
+    if (!details) {
+        weir__slab_give(future->slab, cache, future);
+        return NULL;
+    }
+    *details = (struct weir__details){
+        .name = submission->name,
+        .start_by_ns = request->start_by_ns,
+        .run_within_ns = submission->run_within_ns,
+        .reruns = submission->retries |
+                  (submission->flags & WEIR_KILL_ON_CANCEL ? WEIR__KILLABLE : 0),
+    };
+    weir__future_set_details(future, details);
+    return future;
+}
+
+struct weir_future *weir__request_slot(const struct weir__request *request, weir_executor *executor,
+                                       struct weir__slab_cache *cache)
+{
+    struct weir_future *future = weir__slab_take(executor->slab, cache);
+    return WEIR__LIKELY(!request->detailed) || !future ? future
+                                                       : add_details(request, future, cache);
 }
 
 void weir__request_fill(struct weir__request *request, struct weir_future *future, int64_t now_ns)
 {
     const weir_submission *submission = request->submission;
-    unsigned flags = 0;
+    unsigned flags = submission->start_within_ns ? WEIR__TIMED : 0;
     future->fn = submission->fn;
-    if (WEIR__UNLIKELY(request->details)) {
-        weir__future_set_details(future, request->details);
-        request->details = NULL;
-        if (submission->start_within_ns)
-            flags |= WEIR__TIMED;
-    }
     weir__store_relaxed(&future->submit_ns, now_ns); /* published with the rest [F1] */
     if (request->heap_arg) {
         flags |= WEIR__ARG_ON_HEAP;

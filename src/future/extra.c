@@ -23,9 +23,9 @@ struct weir__slab_cache *weir__slab_cache_here(const struct weir__slab *slab)
     return host->cache ? host->cache(weir__slab_owner(slab), slab) : NULL;
 }
 
-struct weir__details *weir__details_create(struct weir__slab *slab)
+struct weir__details *weir__details_create(struct weir__slab *slab, struct weir__slab_cache *cache)
 {
-    struct weir_future *slot = weir__slab_take(slab, weir__slab_cache_here(slab));
+    struct weir_future *slot = weir__slab_take(slab, cache);
     return slot ? memset(slot->payload, 0, sizeof(struct weir__details)) : NULL;
 }
 

@@ -251,7 +251,7 @@ void weir__future_call_dispatched(struct weir_future *future);
 /* extra.c: what is in slots of its own. */
 
 /* All zero, or NULL: out of memory. Requires: what weir__slab_take() does. */
-struct weir__details *weir__details_create(struct weir__slab *slab);
+struct weir__details *weir__details_create(struct weir__slab *slab, struct weir__slab_cache *cache);
 void weir__details_destroy(struct weir__slab *slab, struct weir__slab_cache *cache,
                            struct weir__details *details);
 /* Give them to a slot that is the caller's; they go with it. */

@@ -75,7 +75,7 @@ void weir_promise_pool_destroy(weir_promise_pool *pool)
 
 static bool name_slot(struct weir_future *slot, const char *name)
 {
-    struct weir__details *details = weir__details_create(slot->slab);
+    struct weir__details *details = weir__details_create(slot->slab, NULL);
     if (!details)
         return false;
     details->name = name;

@@ -213,7 +213,10 @@ static void count_out(struct weir__slab *slab, int64_t change)
 static void push_rest(struct weir__slab *slab, const struct weir_future *first)
 {
     struct weir_future *rest = next_of(slab, first);
-    if (!rest || push_chain(slab, rest))
+    if (!rest)
+        return;
+    __builtin_prefetch(rest->payload, 1); /* the next one is to be a callback again, perhaps */
+    if (push_chain(slab, rest))
         return;
     int64_t count = 0; /* it has been closed meanwhile */
     for (; rest; rest = next_of(slab, rest))

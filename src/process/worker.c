@@ -284,7 +284,7 @@ static bool open_worker(struct worker *worker)
         weir__slab_create(&worker_future_host, NULL, worker->segment->arg_bytes,
                           worker->segment->result_bytes, false);
     worker->future = slab ? weir__slab_take(slab, NULL) : NULL;
-    struct weir__details *details = worker->future ? weir__details_create(slab) : NULL;
+    struct weir__details *details = worker->future ? weir__details_create(slab, NULL) : NULL;
     if (!details)
         return false;
     weir__future_set_details(worker->future, details);

@@ -230,7 +230,7 @@ bool weir__lent_admit(struct weir__worker *worker, struct weir__request *request
     weir_executor *executor = &worker->pool->base;
     if (!take_place(worker) && !(borrow(worker) && take_place(worker)))
         return false;
-    struct weir_future *future = weir__slab_take(executor->slab, &worker->cache);
+    struct weir_future *future = weir__request_slot(request, executor, &worker->cache);
     if (WEIR__UNLIKELY(!future)) {
         if (!weir__lent_keep(worker))
             weir__places_release(executor, worker->cell);

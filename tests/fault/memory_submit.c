@@ -5,16 +5,15 @@
 #include "support/tasks.h"
 
 /* Submissions until one needs memory for its slot. What was refused is nowhere to be seen. */
-static void submit_without_slots_changes_nothing(void **state)
+static void check_without_slots(const weir_submission *submission)
 {
-    (void)state;
     struct stage stage = set_up((weir_policy){ 0 });
     int met = 0;
     for (int i = 0; i < 500; i++) {
         weir_future *future = NULL;
         weir_stats before = stats_of(stage.executor);
         fail_the(1);
-        weir_status status = weir_submit(stage.executor, noop_task, NULL, 0, &future);
+        weir_status status = weir_submit_with(stage.executor, submission, &future);
         if (has_failed()) {
             weir_stats after = stats_of(stage.executor);
             met++;
@@ -22,13 +21,21 @@ static void submit_without_slots_changes_nothing(void **state)
             assert_null(future);
             assert_int_equal(after.submitted, before.submitted);
             assert_int_equal(after.backlog, before.backlog);
-            status = weir_submit(stage.executor, noop_task, NULL, 0, &future);
+            status = weir_submit_with(stage.executor, submission, &future);
         }
         assert_status(status, WEIR_OK);
         weir_future_unref(future);
     }
     assert_true(met >= 2);
     tear_down(&stage);
+}
+
+static void submit_without_slots_changes_nothing(void **state)
+{
+    (void)state;
+    check_without_slots(&(weir_submission){ .fn = noop_task });
+    /* These take two. One is out already, so the second is the one for which there is no memory. */
+    check_without_slots(&(weir_submission){ .fn = noop_task, .name = "named" });
 }
 
 static void submit_of_a_large_argument_without_memory_changes_nothing(void **state)
