@@ -14,9 +14,6 @@
  *  WEIR_FINISHED): WEIR_EREJECTED by the policy, in whichever way; else WEIR_ESHUTDOWN, WEIR_EBROKEN,
  *  WEIR_ENOMEM, WEIR_ESYS, and WEIR_EINVAL for what executors of its kind cannot do.
  *
- *  The scheduler's own bookkeeping is the first callback of each future: of yours, weir_future_on_done()
- *  may refuse the first one, too, with WEIR_ENOMEM.
- *
  *  Tasks come due in the order of their times, those of equal times in the order of their submission,
  *  and never early. Times are those of the scheduler's clock (weir/clock.h), the monotonic one unless
  *  said otherwise: setting the wall clock changes nothing. */

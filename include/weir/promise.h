@@ -88,8 +88,7 @@ WEIR_API weir_status weir_promise_hold(weir_promise *promise);
  *  @return WEIR_OK | WEIR_EINVAL: NULL, its own future, or the promise is not held | WEIR_EDEADLOCK:
  *          the other future follows this one, directly or by way of others, or is just about to (of
  *          calls at the same time that would close a circle together, more than one may be refused):
- *          the promise is held as before | WEIR_ENOMEM (not if nobody else gave the other future a
- *          callback): likewise | WEIR_EFORKED
+ *          the promise is held as before | WEIR_EFORKED
  *  @threads one at a time for each promise. @blocks never; callbacks run here if the other
  *  one has ended already. @since 0.1 */
 WEIR_API weir_status weir_promise_follow(weir_promise *promise, weir_future *future);

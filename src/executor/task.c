@@ -86,14 +86,18 @@ void weir__task_forget(struct weir_task *task)
     task->result_on_heap = task->has_message = false;
 }
 
+/* Where a result that fits inline is until the function has returned. */
+static void *inline_place(struct weir_task *task)
+{
+    bool apart = weir__slab_result_offset(task->future->slab) != 0;
+    return apart ? weir__future_inline_result(task->future) : task->staged;
+}
+
 /* Copy a result or a message. WEIR_OK | WEIR_ENOMEM */
 static weir_status keep(struct weir_task *task, const void *data, size_t size)
 {
-    const struct weir__slab *slab = task->future->slab;
-    bool on_heap = size > weir__slab_result_bytes(slab);
-    void *place = on_heap                            ? malloc(size)
-                  : weir__slab_result_offset(slab) ? weir__future_inline_result(task->future)
-                                                     : task->staged;
+    bool on_heap = size > weir__slab_result_bytes(task->future->slab);
+    void *place = on_heap ? malloc(size) : inline_place(task);
     if (!place)
         return WEIR_ENOMEM;
     if (size)
@@ -116,7 +120,7 @@ static WEIR__APART void hand_over(struct weir_task *task)
     else if (task->result == task->staged)
         weir__future_store_staged(future, task->result, task->result_size);
     else
-        (void)weir__future_store(future, task->result, task->result_size); /* it is there */
+        weir__future_note_result(future, task->result_size);
     if (task->has_message)
         future->flags |= WEIR__HAS_MESSAGE;
 }
@@ -189,7 +193,7 @@ weir_status weir_task_fail(weir_task *task, int code, const char *format, ...)
             cut[room - 1] = '\0';
             (void)keep(task, cut, room); /* in place: cannot fail */
         }
-        task->has_message = true;
+        task->has_message = task->result != NULL;
     }
     future->error = code;
     task->failed = true;

@@ -34,10 +34,12 @@ static struct weir__callback *take_locked(struct weir_future *future, bool at_on
 static void run(struct weir_future *future, struct weir__callback *first)
 {
     while (first) {
-        struct weir__callback *next = first->next;
-        first->done(future, first->data);
-        weir__callback_destroy(future, first);
-        first = next;
+        struct weir__callback *callback = first;
+        bool ours = callback->memory != WEIR__OF_THE_CALLER; /* else it may be gone once it is called */
+        first = callback->next;
+        callback->done(future, callback->data);
+        if (ours)
+            weir__callback_destroy(future, callback);
     }
 }
 
@@ -81,57 +83,61 @@ void weir__future_call_dispatched(struct weir_future *future)
     run(future, callbacks);
 }
 
-/* Put it at the end of the list, if its kind is kept there: what is called at once, and finds that the
- * future has ended, is not. Returns whether it has ended. WEIR_OK | WEIR_ENOMEM. Requires: the lock. */
-static weir_status append_locked(struct weir_future *future, weir_done_fn *done, void *data,
-                                 bool at_once, bool *ended)
+/* Put it at the end of the list; but what is called at once, and finds that the future has ended, is called
+ * here. */
+static void add(struct weir_future *future, struct weir__callback *callback)
 {
-    *ended = !weir__future_announce_locked(future);
-    if (*ended && at_once)
-        return WEIR_OK;
-    struct weir__callback *callback = weir__callback_create(future);
-    if (!callback)
-        return WEIR_ENOMEM;
+    weir__lock_take(&future->lock);
+    bool ended = !weir__future_announce_locked(future), kept = !ended || !callback->at_once;
     struct weir__callback **place = weir__future_callbacks_locked(future);
-    callback->next = *place;
-    callback->done = done;
-    callback->data = data;
-    callback->at_once = at_once;
-    *place = callback;
-    return WEIR_OK;
+    callback->next = kept ? *place : NULL;
+    if (kept)
+        *place = callback;
+    bool queues = kept && ended && must_queue_locked(future);
+    weir__lock_release(&future->lock);
+    if (queues)
+        queue(weir__slab_dispatch(future->slab), future);
+    if (!kept)
+        run(future, callback);
 }
 
-static weir_status add(struct weir_future *future, weir_done_fn *done, void *data,
-                       struct weir__dispatch *dispatch)
+/* memory: where it is, which cannot fail; or NULL. */
+static weir_status on_end(struct weir_future *future, struct weir__callback *memory,
+                          weir_done_fn *done, void *data, bool at_once)
 {
-    bool at_once = !dispatch, ended;
     if (at_once && weir__future_ended(future)) {
         done(future, data); /* without the lock, which a forked child may find taken */
         return WEIR_OK;
     }
     if (weir__forked(weir__slab_guard(future->slab)))
         return WEIR_EFORKED;
-    weir__lock_take(&future->lock);
-    weir_status status = append_locked(future, done, data, at_once, &ended);
-    bool queues = status == WEIR_OK && ended && !at_once && must_queue_locked(future);
-    weir__lock_release(&future->lock);
-    if (queues)
-        queue(dispatch, future);
-    if (status == WEIR_OK && ended && at_once)
-        done(future, data);
-    return status;
+    struct weir__callback *callback = memory ? memory : weir__callback_create(future);
+    if (!callback)
+        return WEIR_ENOMEM;
+    callback->done = done;
+    callback->data = data;
+    callback->at_once = at_once;
+    add(future, callback);
+    return WEIR_OK;
 }
 
 weir_status weir_future_on_done(weir_future *future, weir_done_fn *done, void *data)
 {
     if (!future || !done)
         return WEIR_EINVAL;
-    return add(future, done, data, weir__slab_dispatch(future->slab));
+    return on_end(future, NULL, done, data, !weir__slab_dispatch(future->slab));
 }
 
 weir_status weir_future_on_end(weir_future *future, weir_done_fn *done, void *data)
 {
     if (!future || !done)
         return WEIR_EINVAL;
-    return add(future, done, data, NULL);
+    return on_end(future, NULL, done, data, true);
+}
+
+weir_status weir__future_on_end_in(struct weir_future *future, struct weir__callback *memory,
+                                   weir_done_fn *done, void *data)
+{
+    memory->memory = WEIR__OF_THE_CALLER;
+    return on_end(future, memory, done, data, true);
 }

@@ -3,11 +3,10 @@
  * FREE; it goes back as it came.
  *
  * A callback may be added when the owner of the slab is gone already, and no slot is to be had any more. It
- * is then on the heap.
+ * is then on the heap. Those of the library's own are where their owner wants them, and cannot fail.
  *
  * tests: conformance (callbacks, dispatch, promises_bound), fault.memory_results, unit.schedule.slab */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/atomic.h"
 #include "future/future_impl.h"
@@ -17,16 +16,10 @@ static struct weir_future *slot_around(void *payload)
     return WEIR__CONTAINER_OF(payload, struct weir_future, payload);
 }
 
-struct weir__slab_cache *weir__slab_cache_here(const struct weir__slab *slab)
-{
-    const struct weir__future_host *host = weir__slab_host(slab);
-    return host->cache ? host->cache(weir__slab_owner(slab), slab) : NULL;
-}
-
 struct weir__details *weir__details_create(struct weir__slab *slab, struct weir__slab_cache *cache)
 {
     struct weir_future *slot = weir__slab_take(slab, cache);
-    return slot ? memset(slot->payload, 0, sizeof(struct weir__details)) : NULL;
+    return slot ? (void *)slot->payload : NULL;
 }
 
 void weir__details_destroy(struct weir__slab *slab, struct weir__slab_cache *cache,
@@ -60,13 +53,13 @@ struct weir__callback *weir__callback_create(struct weir_future *future)
     struct weir_future *slot = weir__slab_take(future->slab, weir__slab_cache_here(future->slab));
     struct weir__callback *callback = slot ? (void *)slot->payload : malloc(sizeof *callback);
     if (callback)
-        callback->on_heap = !slot;
+        callback->memory = slot ? WEIR__IN_A_SLOT : WEIR__ON_THE_HEAP;
     return callback;
 }
 
 void weir__callback_destroy(struct weir_future *future, struct weir__callback *callback)
 {
-    if (callback->on_heap)
+    if (callback->memory == WEIR__ON_THE_HEAP)
         free(callback);
     else
         weir__slab_give(future->slab, weir__slab_cache_here(future->slab), slot_around(callback));

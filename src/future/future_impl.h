@@ -39,7 +39,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/compiler.h"
 #include "future/slab.h"
@@ -73,8 +72,14 @@ struct weir__callback {
     struct weir__callback *next; /* protected by: the future's lock */
     weir_done_fn *done;
     void *data;
-    bool at_once; /* in the thread that ends the task, whether the executor dispatches or not */
-    bool on_heap; /* else in a slot of its own */
+    bool at_once;       /* in the thread that ends the task, whether the executor dispatches or not */
+    uint8_t memory;     /* a weir__callback_memory */
+};
+
+enum weir__callback_memory {
+    WEIR__OF_THE_CALLER, /* not touched any more from the call on */
+    WEIR__IN_A_SLOT,
+    WEIR__ON_THE_HEAP
 };
 
 /* What most submissions do not say. In a slot of its own. */
@@ -247,10 +252,14 @@ bool weir__future_tell(struct weir_future *future);
 void weir__future_call_back(struct weir_future *future);
 /* Run those that are to be dispatched: for dispatch.c. Requires: a reference. */
 void weir__future_call_dispatched(struct weir_future *future);
+/* weir_future_on_end() with memory of the caller's, which it gets back when done is called: cannot fail,
+ * but for WEIR_EFORKED. */
+weir_status weir__future_on_end_in(struct weir_future *future, struct weir__callback *memory,
+                                   weir_done_fn *done, void *data);
 
 /* extra.c: what is in slots of its own. */
 
-/* All zero, or NULL: out of memory. Requires: what weir__slab_take() does. */
+/* To be filled in. NULL: out of memory. Requires: what weir__slab_take() does. */
 struct weir__details *weir__details_create(struct weir__slab *slab, struct weir__slab_cache *cache);
 void weir__details_destroy(struct weir__slab *slab, struct weir__slab_cache *cache,
                            struct weir__details *details);
@@ -274,19 +283,13 @@ void *weir__future_result(const struct weir_future *future, size_t *size);
 weir_status weir__future_store(struct weir_future *future, const void *data, size_t size);
 /* The same for memory that is the future's from now on; free() frees it. */
 void weir__future_store_heap(struct weir_future *future, void *data, size_t size);
-/* The same for one that was staged: it is in WEIR__STAGED_MAX bytes. Requires: there is none yet. */
-static inline void weir__future_store_staged(struct weir_future *future, const void *data,
-                                             size_t size)
-{
-    memcpy(future->payload, data, WEIR__STAGED_MAX); /* of fixed length, so no call */
-    atomic_store_explicit(&future->result_size, (uint32_t)size, memory_order_relaxed); /* [F2] */
-    future->flags |= WEIR__HAS_RESULT;
-}
+/* For one that was staged, in WEIR__STAGED_MAX bytes. Requires: there is none yet. */
+void weir__future_store_staged(struct weir_future *future, const void *data, size_t size);
+/* For one that is in the inline place already. Likewise. */
+void weir__future_note_result(struct weir_future *future, size_t size);
 void weir__future_forget_result(struct weir_future *future);
 /* The inline parts of a slot. */
 void *weir__future_inline_arg(struct weir_future *future);
 void *weir__future_inline_result(struct weir_future *future);
-/* The calling thread's own slots of this slab, or NULL. */
-struct weir__slab_cache *weir__slab_cache_here(const struct weir__slab *slab);
 
 #endif

@@ -72,7 +72,8 @@ bool weir__future_tell(struct weir_future *future)
         observer->notify(observer, (weir_status)future->status);
         observer = next;
     }
-    bool called = *weir__future_callbacks_locked(future) != NULL; /* more that are added are their adders' to call */
+    /* More that are added are their adders' to call. */
+    bool called = *weir__future_callbacks_locked(future) != NULL;
     weir__lock_release(&future->lock);
     return called;
 }

@@ -78,7 +78,7 @@ static bool name_slot(struct weir_future *slot, const char *name)
     struct weir__details *details = weir__details_create(slot->slab, NULL);
     if (!details)
         return false;
-    details->name = name;
+    *details = (struct weir__details){ .name = name };
     weir__future_set_details(slot, details);
     return true;
 }

@@ -243,7 +243,7 @@ weir_status weir_promise_follow(weir_promise *promise, weir_future *other)
     weir_future_ref(future); /* for end_alike */
     weir_future_ref(other);  /* for the cancellation below */
     /* At once: whoever waits for this one is not to depend on who dispatches the other's callbacks. */
-    status = weir_future_on_end(other, end_alike, promise);
+    status = weir__future_on_end_in(other, &promise->ended, end_alike, promise);
     if (status != WEIR_OK) {
         unlink_from(promise);
         weir_future_unref(future);

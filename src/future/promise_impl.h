@@ -22,6 +22,7 @@ struct weir_promise {
     enum weir__phase phase;     /* protected by: the future's lock */
     bool has_submitter;         /* likewise; a wait in the following thread cannot end while held */
     pthread_t submitter;        /* likewise */
+    struct weir__callback ended; /* the other future's, once it follows it */
 };
 
 static inline struct weir_promise *weir__promise_of(struct weir_future *future)

@@ -59,6 +59,18 @@ void weir__future_store_heap(struct weir_future *future, void *data, size_t size
     future->flags |= WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP;
 }
 
+void weir__future_note_result(struct weir_future *future, size_t size)
+{
+    weir__store_relaxed(&future->result_size, (uint32_t)size); /* published with the end [F2] */
+    future->flags |= WEIR__HAS_RESULT;
+}
+
+void weir__future_store_staged(struct weir_future *future, const void *data, size_t size)
+{
+    memcpy(future->payload, data, WEIR__STAGED_MAX); /* of a fixed length: no call */
+    weir__future_note_result(future, size);
+}
+
 weir_status weir__future_store(struct weir_future *future, const void *data, size_t size)
 {
     if (size > weir__slab_result_bytes(future->slab)) {
@@ -71,9 +83,8 @@ weir_status weir__future_store(struct weir_future *future, const void *data, siz
     }
     weir__future_forget_result(future);
     if (size) {
-        memmove(weir__future_inline_result(future), data, size); /* it may be there already */
-        weir__store_relaxed(&future->result_size, (uint32_t)size); /* published with the end [F2] */
-        future->flags |= WEIR__HAS_RESULT;
+        memcpy(weir__future_inline_result(future), data, size);
+        weir__future_note_result(future, size);
     }
     return WEIR_OK;
 }

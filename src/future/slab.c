@@ -81,8 +81,6 @@ struct weir__slab *weir__slab_create(const struct weir__future_host *host, void 
         payload = arg_bytes;
     slab->stride = WEIR__ROUND_UP(offsetof(struct weir_future, payload) + payload,
                                   (size_t)WEIR__CACHE_LINE);
-    if (slab->stride < sizeof(struct weir_future))
-        slab->stride = sizeof(struct weir_future);
     return slab;
 }
 
@@ -184,7 +182,8 @@ static struct weir_future *grow(struct weir__slab *slab)
     unsigned k = 31u - (unsigned)__builtin_clz(base / FIRST_CHUNK + 1);
     uint32_t offset = base - FIRST_CHUNK * ((1u << k) - 1);
     char *chunk = NULL;
-    /* By two lines: processors tend to fetch them in pairs, and a slot's neighbours are in other hands. */
+    /* By two lines: processors tend to fetch them in pairs, and slots of that size, the usual one, have
+     * their neighbours in other hands. */
     if (k < CHUNKS)
         /* relaxed: written under this lock */
         chunk = offset ? weir__load_relaxed(&slab->chunks[k])
@@ -319,6 +318,11 @@ void *weir__slab_owner(const struct weir__slab *slab)
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab)
 {
     return slab->host;
+}
+
+struct weir__slab_cache *weir__slab_cache_here(const struct weir__slab *slab)
+{
+    return slab->host->cache ? slab->host->cache(slab->owner, slab) : NULL;
 }
 
 void weir__slab_set_dispatch(struct weir__slab *slab, struct weir__dispatch *dispatch)

@@ -55,6 +55,8 @@ struct weir_future *weir__slab_at(const struct weir__slab *slab, uint32_t index)
 
 void *weir__slab_owner(const struct weir__slab *slab);
 const struct weir__future_host *weir__slab_host(const struct weir__slab *slab);
+/* The calling thread's own slots, if it has any; see weir__future_host. */
+struct weir__slab_cache *weir__slab_cache_here(const struct weir__slab *slab);
 /* NULL: callbacks run where tasks end. */
 struct weir__dispatch *weir__slab_dispatch(const struct weir__slab *slab);
 /* Advice for those who wait for its futures. */

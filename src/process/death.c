@@ -3,6 +3,7 @@
  * Everything here runs in the collector, after the kernel, or the zygote, has said that the last
  * thread of the worker is gone: nothing it did comes later. A post is manned again only when all
  * tasks that were taken from the dead have been ended, since their results may be in its part. */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -291,6 +292,7 @@ static void failed(struct weir__process_pool *pool, const struct weir__news *new
     int64_t now_ns = weir__now_ns();
     weir__add_relaxed(&pool->base.counters.spawn_failures, (uint64_t)1); /* a number of its own */
     pool->failures++;
+    assert(news->error);
     weir__process_say_started(pool, news->error);
     vacate(pool, news->worker, now_ns + backoff_ns(pool->failures + 3));
     if (pool->manned == 0 && pool->lived && !pool->leaving && too_many_deaths(pool, now_ns))

@@ -287,6 +287,7 @@ static bool open_worker(struct worker *worker)
     struct weir__details *details = worker->future ? weir__details_create(slab, NULL) : NULL;
     if (!details)
         return false;
+    *details = (struct weir__details){.name = NULL};
     weir__future_set_details(worker->future, details);
     weir__future_adopt(worker->future, 1, WEIR__RUNNING);
     return weir__child_limit(&plan->limits) &&

@@ -259,7 +259,7 @@ static weir_status create_task(weir_scheduler *scheduler, int64_t due_ns,
         free(task);
         return status;
     }
-    weir_future_on_done(task->future, ended, task); /* the first callback: cannot fail */
+    weir__future_on_end_in(task->future, &task->ended, ended, task);
     *out = task;
     return WEIR_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "future/future_impl.h"
 #include "schedule/clock_impl.h"
 #include "sync/fork_guard.h"
 #include "weir/periodic.h"
@@ -32,6 +33,7 @@ struct weir__work {
     int64_t due_ns;       /* of the run that is due, or under way */
     int64_t submitted_ns; /* of the run under way */
     weir_future *inner;   /* likewise, once the executor has it; NULL: not in the list of those */
+    struct weir__callback ended; /* the future's, likewise */
     struct weir__work *next, *previous; /* in that list */
     weir_watcher seen;    /* id, name, spacing: immutable; running: a run is under way */
     size_t arg_size;      /* immutable; of the following, for the executor */

@@ -258,7 +258,7 @@ void weir__run_submit(struct weir__work *work)
         pthread_mutex_lock(&worker->mutex);
         weir__periodic_fly_locked(work, future);
         pthread_mutex_unlock(&worker->mutex);
-        weir_future_on_end(future, ended, work); /* its first callback: cannot fail */
+        weir__future_on_end_in(future, &work->ended, ended, work);
         weir_future_unref(future);
         return;
     }

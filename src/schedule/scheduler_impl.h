@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "future/future_impl.h"
 #include "schedule/clock_impl.h"
 #include "sync/fork_guard.h"
 #include "weir/delayed.h"
@@ -21,6 +22,7 @@ struct weir__delayed {
     struct weir_scheduler *scheduler;      /* immutable */
     weir_promise *promise;                 /* scheduler's thread, once it is out of the heap */
     weir_future *future;                   /* immutable; one reference */
+    struct weir__callback ended;           /* the future's */
     int64_t due_ns;                        /* immutable */
     int64_t expected_ns;                   /* immutable; due, or submitted if that was later */
     int64_t asked_ns;                      /* its thread's; when the executor was asked */

@@ -100,7 +100,7 @@ void weir__window_enter(struct weir__place *place, weir_future *future)
     pthread_mutex_lock(&window->mutex);
     window->owners++;
     pthread_mutex_unlock(&window->mutex);
-    weir_future_on_end(future, chunk_ended, place); /* its first callback: cannot fail */
+    weir__future_on_end_in(future, &place->ended, chunk_ended, place);
 }
 
 void weir__window_leave(struct weir__place *place)

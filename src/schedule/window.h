@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "weir/future.h"
+#include "future/future_impl.h"
 
 struct weir__window;
 
@@ -17,6 +17,7 @@ struct weir__place {
     struct weir__place *next_done; /* protected by: mutex */
     struct weir__place *next_free; /* the caller's */
     size_t first, count;           /* the caller's; items of the chunk */
+    struct weir__callback ended;   /* the future's, until the chunk has ended */
 };
 
 struct weir__window {

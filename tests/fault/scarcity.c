@@ -32,6 +32,8 @@ void *__real_malloc(size_t);
 void *__wrap_malloc(size_t);
 void *__real_calloc(size_t, size_t);
 void *__wrap_calloc(size_t, size_t);
+void *__real_realloc(void *, size_t);
+void *__wrap_realloc(void *, size_t);
 void *__real_aligned_alloc(size_t, size_t);
 void *__wrap_aligned_alloc(size_t, size_t);
 void __real_free(void *);
@@ -49,6 +51,15 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t n, size_t size)
 {
     return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (fails())
+        return NULL;
+    if (memory)
+        atomic_fetch_sub(&held, 1);
+    return __real_realloc(memory, size);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)

@@ -4,7 +4,7 @@
 
 #include "support/check.h"
 
-/* Programs that use this wrap malloc calloc aligned_alloc free mmap munmap. */
+/* Programs that use this wrap malloc calloc realloc aligned_alloc free mmap munmap. */
 
 /* The n-th allocation from now fails; 0: none does. */
 void fail_the(long n);

@@ -2,11 +2,13 @@
 
 weir_add_test(fault/threads.c WRAP pthread_create)
 weir_add_test(fault/memory_create.c SOURCES fault/scarcity.c
-    WRAP malloc calloc aligned_alloc free mmap munmap)
+    WRAP malloc calloc realloc aligned_alloc free mmap munmap)
 weir_add_test(fault/memory_submit.c SOURCES fault/scarcity.c
-    WRAP malloc calloc aligned_alloc free mmap munmap)
+    WRAP malloc calloc realloc aligned_alloc free mmap munmap)
 weir_add_test(fault/memory_results.c SOURCES fault/scarcity.c
-    WRAP malloc calloc aligned_alloc free mmap munmap)
+    WRAP malloc calloc realloc aligned_alloc free mmap munmap)
+weir_add_test(fault/memory_schedule.c SOURCES fault/scarcity.c
+    WRAP malloc calloc realloc aligned_alloc free mmap munmap)
 weir_add_test(fault/interrupts.c)
 weir_add_test(fault/wall_clock.c WRAP clock_gettime time gettimeofday timespec_get syscall)
 weir_add_test(fault/exits.c)
