@@ -30,7 +30,8 @@ static struct weir__callback *take_locked(struct weir_future *future, bool at_on
     return taken;
 }
 
-/* Requires: a reference. */
+/* Of a future that has ended. A callback may give up the last reference; its slot stays readable as long as
+ * one of the slab is out, which that of the callback is. */
 static void run(struct weir_future *future, struct weir__callback *first)
 {
     while (first) {
