@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "support/tasks.h"
+
 weir_future *submit_ok(weir_executor *executor, weir_task_fn *fn, const void *arg, size_t arg_size)
 {
     weir_future *future = NULL;
@@ -28,6 +30,18 @@ void end_all(weir_future **futures, size_t n)
     assert_status(weir_wait_all(futures, n, WATCHDOG_NS, NULL), WEIR_OK);
     for (size_t i = 0; i < n; i++)
         weir_future_unref(futures[i]);
+}
+
+void make_slots(weir_executor *executor, size_t n)
+{
+    weir_future **future = calloc(n, sizeof(*future));
+    assert_non_null(future);
+    for (size_t i = 0; i < n; i++) {
+        future[i] = submit_ok(executor, noop_task, NULL, 0);
+        assert_status(end_of(future[i]), WEIR_OK);
+    }
+    end_all(future, n);
+    free(future);
 }
 
 weir_status submit_named(weir_executor *executor, const char *name, weir_task_fn *fn,

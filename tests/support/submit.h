@@ -17,6 +17,9 @@ weir_status end_and_unref(weir_future *future);
 /* Wait for all n, give all references up. Entries may be NULL. */
 void end_all(weir_future **futures, size_t n);
 
+/* Have n futures at once, so that from then on there are slots for as many. */
+void make_slots(weir_executor *executor, size_t n);
+
 /* Submission with a name. */
 weir_status submit_named(weir_executor *executor, const char *name, weir_task_fn *fn,
                          const void *arg, size_t arg_size, weir_future **out);
