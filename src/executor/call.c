@@ -13,7 +13,7 @@ static void take_failure(struct weir_task *task, weir_outcome *outcome)
     struct weir_future *future = task->future;
     outcome->status = WEIR_EFAILED;
     outcome->code = task->failed ? future->error : (int)outcome->returned;
-    if (task->failed && task->has_message)
+    if (task->has_message)
         snprintf(outcome->message, sizeof outcome->message, "%s", (const char *)task->result);
     weir__task_forget(task);
     future->error = 0;

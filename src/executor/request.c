@@ -9,10 +9,8 @@
 
 static bool is_detailed(const weir_submission *submission)
 {
-    /* Of numbers, so that it is no five branches: mostly it says nothing of all that. */
-    return ((uint64_t)(uintptr_t)submission->name | (uint64_t)submission->start_within_ns |
-            (uint64_t)submission->run_within_ns | submission->retries |
-            (submission->flags & WEIR_KILL_ON_CANCEL)) != 0;
+    return submission->name || submission->start_within_ns || submission->run_within_ns ||
+           submission->retries || submission->flags & WEIR_KILL_ON_CANCEL;
 }
 
 static WEIR__APART bool copy_arg(struct weir__request *request, weir_executor *executor)
@@ -39,9 +37,8 @@ weir_status weir__request_init(struct weir__request *request, weir_executor *exe
         .must = submission->flags & WEIR_MUST_ADMIT,
         .detailed = is_detailed(submission),
     };
-    if (submission->arg_size <= executor->arg_bytes || copy_arg(request, executor))
-        return WEIR_OK;
-    return WEIR_ENOMEM;
+    return submission->arg_size <= executor->arg_bytes || copy_arg(request, executor) ? WEIR_OK
+                                                                                      : WEIR_ENOMEM;
 }
 
 static WEIR__APART void free_arg(struct weir__request *request, weir_executor *executor)
@@ -64,20 +61,17 @@ static WEIR__APART struct weir_future *add_details(const struct weir__request *r
                                                    struct weir__slab_cache *cache)
 {
     const weir_submission *submission = request->submission;
-    struct weir__details *details = weir__details_create(future->slab, cache);
-    if (!details) {
-        weir__slab_give(future->slab, cache, future);
-        return NULL;
-    }
-    *details = (struct weir__details){
+    struct weir__details details = {
         .name = submission->name,
         .start_by_ns = request->start_by_ns,
         .run_within_ns = submission->run_within_ns,
         .reruns = submission->retries |
                   (submission->flags & WEIR_KILL_ON_CANCEL ? WEIR__KILLABLE : 0),
     };
-    weir__future_set_details(future, details);
-    return future;
+    if (weir__future_add_details(future, cache, &details))
+        return future;
+    weir__slab_give(future->slab, cache, future);
+    return NULL;
 }
 
 struct weir_future *weir__request_slot(const struct weir__request *request, weir_executor *executor,

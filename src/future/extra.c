@@ -16,23 +16,23 @@ static struct weir_future *slot_around(void *payload)
     return WEIR__CONTAINER_OF(payload, struct weir_future, payload);
 }
 
-struct weir__details *weir__details_create(struct weir__slab *slab, struct weir__slab_cache *cache)
+bool weir__future_add_details(struct weir_future *future, struct weir__slab_cache *cache,
+                              const struct weir__details *details)
 {
-    struct weir_future *slot = weir__slab_take(slab, cache);
-    return slot ? (void *)slot->payload : NULL;
-}
-
-void weir__details_destroy(struct weir__slab *slab, struct weir__slab_cache *cache,
-                           struct weir__details *details)
-{
-    weir__slab_give(slab, cache, slot_around(details));
-}
-
-void weir__future_set_details(struct weir_future *future, struct weir__details *details)
-{
-    future->details = details;
+    struct weir_future *slot = weir__slab_take(future->slab, cache);
+    if (!slot)
+        return false;
+    future->details = (void *)slot->payload;
+    *future->details = *details;
     /* relaxed, both: the slot is the caller's; published with its state [F1] */
     weir__store_relaxed(&future->word, weir__load_relaxed(&future->word) | WEIR__DETAILED);
+    return true;
+}
+
+void weir__future_drop_details(struct weir_future *future, struct weir__slab_cache *cache)
+{
+    weir__slab_give(future->slab, cache, slot_around(future->details));
+    future->details = NULL;
 }
 
 struct weir__details *weir__future_details(const struct weir_future *future)

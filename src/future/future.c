@@ -79,25 +79,22 @@ weir_status weir_future_status(const weir_future *future)
 
 const void *weir_future_value(const weir_future *future, size_t *size)
 {
-    size_t own = 0;
-    const void *value = future && weir__future_ended(future) && future->status == WEIR_OK
-                            ? weir__future_result(future, &own)
-                            : NULL;
     if (size)
-        *size = own;
-    return value;
+        *size = 0;
+    return future && weir__future_ended(future) && future->status == WEIR_OK
+               ? weir__future_result(future, size)
+               : NULL;
 }
 
 int weir_future_error(const weir_future *future, const char **message)
 {
     bool ended = future && weir__future_ended(future);
     if (message) {
-        size_t size;
         *message = "";
         if (ended && future->flags & WEIR__HAS_CRASH)
-            *message = (const char *)weir__future_result(future, &size) + sizeof(weir_crash_info);
+            *message = (const char *)weir__future_result(future, NULL) + sizeof(weir_crash_info);
         else if (ended && future->flags & WEIR__HAS_MESSAGE)
-            *message = weir__future_result(future, &size);
+            *message = weir__future_result(future, NULL);
         else if (ended && future->flags & WEIR__ERROR_IS_STATUS)
             *message = weir_status_text((weir_status)future->error);
         else if (ended && future->status != WEIR_OK)
@@ -114,10 +111,8 @@ weir_status weir_future_crash_sized(const weir_future *future, weir_crash_info *
         return WEIR_EPENDING;
     if (!(future->flags & WEIR__HAS_CRASH))
         return WEIR_EINVAL;
-    size_t all;
-    const void *crash = weir__future_result(future, &all);
     memset(out, 0, size);
-    memcpy(out, crash, size < sizeof *out ? size : sizeof *out);
+    memcpy(out, weir__future_result(future, NULL), size < sizeof *out ? size : sizeof *out);
     return WEIR_OK;
 }
 

@@ -67,19 +67,19 @@ struct weir__observer {
     bool linked; /* protected by: the future's lock */
 };
 
+enum weir__callback_memory {
+    WEIR__OF_THE_CALLER, /* not touched any more from the call on */
+    WEIR__IN_A_SLOT,
+    WEIR__ON_THE_HEAP
+};
+
 /* A done-callback. */
 struct weir__callback {
     struct weir__callback *next; /* protected by: the future's lock */
     weir_done_fn *done;
     void *data;
-    bool at_once;       /* in the thread that ends the task, whether the executor dispatches or not */
-    uint8_t memory;     /* a weir__callback_memory */
-};
-
-enum weir__callback_memory {
-    WEIR__OF_THE_CALLER, /* not touched any more from the call on */
-    WEIR__IN_A_SLOT,
-    WEIR__ON_THE_HEAP
+    bool at_once; /* in the thread that ends the task, whether the executor dispatches or not */
+    enum weir__callback_memory memory;
 };
 
 /* What most submissions do not say. In a slot of its own. */
@@ -259,12 +259,11 @@ weir_status weir__future_on_end_in(struct weir_future *future, struct weir__call
 
 /* extra.c: what is in slots of its own. */
 
-/* To be filled in. NULL: out of memory. Requires: what weir__slab_take() does. */
-struct weir__details *weir__details_create(struct weir__slab *slab, struct weir__slab_cache *cache);
-void weir__details_destroy(struct weir__slab *slab, struct weir__slab_cache *cache,
-                           struct weir__details *details);
-/* Give them to a slot that is the caller's; they go with it. */
-void weir__future_set_details(struct weir_future *future, struct weir__details *details);
+/* Give these to a slot that is the caller's. False: out of memory. cache: see weir__slab_take(). */
+bool weir__future_add_details(struct weir_future *future, struct weir__slab_cache *cache,
+                              const struct weir__details *details);
+/* Give up those that there are; nobody looks at them any more. */
+void weir__future_drop_details(struct weir_future *future, struct weir__slab_cache *cache);
 /* NULL: there are none. Requires: a reference, or the claim. */
 struct weir__details *weir__future_details(const struct weir_future *future);
 /* Memory for a callback, whether the owner of the slab is there or not. NULL: out of memory. Requires: a
@@ -276,7 +275,7 @@ struct weir__callback **weir__future_callbacks_locked(struct weir_future *future
 
 /* result.c: results and messages. */
 
-/* Where it is, or NULL: there is none. */
+/* Where it is, or NULL: there is none. size may be NULL. */
 void *weir__future_result(const struct weir_future *future, size_t *size);
 /* Copy size bytes into the future as result or message. WEIR_OK | WEIR_ENOMEM. Requires: claim, and that
  * the argument is not needed any more, or has another place. */

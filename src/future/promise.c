@@ -73,16 +73,6 @@ void weir_promise_pool_destroy(weir_promise_pool *pool)
     free(pool);
 }
 
-static bool name_slot(struct weir_future *slot, const char *name)
-{
-    struct weir__details *details = weir__details_create(slot->slab, NULL);
-    if (!details)
-        return false;
-    *details = (struct weir__details){ .name = name };
-    weir__future_set_details(slot, details);
-    return true;
-}
-
 weir_status weir_promise_create(weir_promise_pool *pool, const char *name, weir_promise **promise,
                                 weir_future **future)
 {
@@ -97,7 +87,7 @@ weir_status weir_promise_create(weir_promise_pool *pool, const char *name, weir_
     slot->arg = NULL;
     slot->flags = 0;
     slot->error = 0;
-    if (name && !name_slot(slot, name)) {
+    if (name && !weir__future_add_details(slot, NULL, &(struct weir__details){ .name = name })) {
         weir__slab_give(pool->slab, NULL, slot);
         return WEIR_ENOMEM;
     }

@@ -8,7 +8,7 @@
 #include "base/atomic.h"
 #include "future/future_impl.h"
 
-/* What is in the inline place of a result on the heap. */
+/* Of a result on the heap, this is in the inline place. */
 struct heap_result {
     void *data;
     size_t size;
@@ -27,26 +27,21 @@ void *weir__future_inline_result(struct weir_future *future)
 void *weir__future_result(const struct weir_future *future, size_t *size)
 {
     struct weir_future *own = (struct weir_future *)(uintptr_t)future; /* C11 atomics take no const */
-    void *place = weir__future_inline_result(own);
-    struct heap_result on_heap;
-    if (!(future->flags & WEIR__HAS_RESULT)) {
-        *size = 0;
-        return NULL;
-    }
-    if (!(future->flags & WEIR__RESULT_ON_HEAP)) {
-        *size = weir__load_relaxed(&own->result_size); /* published with the end [F2] */
-        return place;
-    }
-    memcpy(&on_heap, place, sizeof on_heap);
-    *size = on_heap.size;
-    return on_heap.data;
+    struct heap_result result = { NULL, 0 };
+    if (future->flags & WEIR__RESULT_ON_HEAP)
+        memcpy(&result, weir__future_inline_result(own), sizeof result);
+    else if (future->flags & WEIR__HAS_RESULT) /* relaxed: published with the end [F2] */
+        result = (struct heap_result){ weir__future_inline_result(own),
+                                       weir__load_relaxed(&own->result_size) };
+    if (size)
+        *size = result.size;
+    return result.data;
 }
 
 void weir__future_forget_result(struct weir_future *future)
 {
-    size_t size;
     if (future->flags & WEIR__RESULT_ON_HEAP)
-        free(weir__future_result(future, &size));
+        free(weir__future_result(future, NULL));
     future->flags &= (uint8_t)~(WEIR__HAS_RESULT | WEIR__RESULT_ON_HEAP | WEIR__HAS_MESSAGE |
                                 WEIR__HAS_CRASH);
 }

@@ -151,6 +151,15 @@ static struct weir_future *next_of(struct weir__slab *slab, const struct weir_fu
     return link ? weir__slab_at(slab, link - 1) : NULL;
 }
 
+/* Of a chain that is the caller's. */
+static uint32_t length_of(struct weir__slab *slab, const struct weir_future *slot)
+{
+    uint32_t length = 0;
+    for (; slot; slot = next_of(slab, slot))
+        length++;
+    return length;
+}
+
 /* Lay out the next slots, as a chain each BATCH. Requires: the lock of growing. */
 static void lay_out(struct weir__slab *slab, char *chunk, uint32_t offset)
 {
@@ -172,8 +181,8 @@ static struct weir_future *grow(struct weir__slab *slab)
 {
     struct weir_future *mine;
     weir__lock_take(&slab->grow);
-    /* Whoever held the lock before may have grown the slab for all who came; or closed it. */
-    /* relaxed: it is closed under this lock */
+    /* Whoever held the lock before may have grown the slab for all who came; or closed it (relaxed: that
+     * is done under this lock). */
     if ((mine = pop_chain(slab)) || (uint32_t)weir__load_relaxed(&slab->free) == CLOSED) {
         weir__lock_release(&slab->grow);
         return mine;
@@ -212,15 +221,8 @@ static void count_out(struct weir__slab *slab, int64_t change)
 static void push_rest(struct weir__slab *slab, const struct weir_future *first)
 {
     struct weir_future *rest = next_of(slab, first);
-    if (!rest)
-        return;
-    __builtin_prefetch(rest->payload, 1); /* the next one is to be a callback again, perhaps */
-    if (push_chain(slab, rest))
-        return;
-    int64_t count = 0; /* it has been closed meanwhile */
-    for (; rest; rest = next_of(slab, rest))
-        count++;
-    count_out(slab, -count);
+    if (rest && !push_chain(slab, rest)) /* it has been closed meanwhile */
+        count_out(slab, -(int64_t)length_of(slab, rest));
 }
 
 /* The first of a chain whose rest the cache keeps, if there is one. Requires: the cache is empty. */
@@ -304,8 +306,7 @@ void weir__slab_close(struct weir__slab *slab)
     for (uint32_t i = (uint32_t)head; i; i = next) {
         struct weir_future *first = weir__slab_at(slab, i - 1);
         next = weir__load_relaxed(next_chain(first)); /* ours, all of it */
-        for (struct weir_future *slot = first; slot; slot = next_of(slab, slot))
-            found++;
+        found += length_of(slab, first);
     }
     count_out(slab, (int64_t)total - found);
 }

@@ -126,10 +126,8 @@ static void recycle(struct weir_future *future, uint64_t word, struct weir__slab
     weir__future_forget_result(future);
     if (!cache)
         cache = weir__slab_cache_here(future->slab);
-    if (WEIR__UNLIKELY(word & WEIR__DETAILED)) {
-        weir__details_destroy(future->slab, cache, future->details);
-        future->details = NULL;
-    }
+    if (WEIR__UNLIKELY(word & WEIR__DETAILED))
+        weir__future_drop_details(future, cache);
     /* relaxed: handed over by the slab [S1]; stale hints fail on the generation in any order */
     weir__store_relaxed(&future->refs, 0u);
     weir__store_relaxed(&future->word, ((word >> 32) + 1) << 32);

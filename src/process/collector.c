@@ -193,9 +193,8 @@ static weir_status settle(struct weir_future *future, const struct outcome *outc
     if (status == WEIR_EFAILED && outcome->error_is_status)
         future->flags |= WEIR__ERROR_IS_STATUS;
     if (status == WEIR_EFAILED && outcome->size) {
-        size_t size;
-        char *message = weir__future_result(future, &size);
-        message[size - 1] = '\0'; /* whatever the worker says */
+        char *message = weir__future_result(future, NULL);
+        message[outcome->size - 1] = '\0'; /* whatever the worker says */
         future->flags |= WEIR__HAS_MESSAGE;
     }
     return status;

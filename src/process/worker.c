@@ -284,11 +284,9 @@ static bool open_worker(struct worker *worker)
         weir__slab_create(&worker_future_host, NULL, worker->segment->arg_bytes,
                           worker->segment->result_bytes, false);
     worker->future = slab ? weir__slab_take(slab, NULL) : NULL;
-    struct weir__details *details = worker->future ? weir__details_create(slab, NULL) : NULL;
-    if (!details)
+    if (!worker->future ||
+        !weir__future_add_details(worker->future, NULL, &(struct weir__details){.name = NULL}))
         return false;
-    *details = (struct weir__details){.name = NULL};
-    weir__future_set_details(worker->future, details);
     weir__future_adopt(worker->future, 1, WEIR__RUNNING);
     return weir__child_limit(&plan->limits) &&
            (!plan->worker_init || plan->worker_init(plan->init_data, worker->index) == WEIR_OK);

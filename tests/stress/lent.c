@@ -6,6 +6,7 @@
 #include "stress/support.h"
 #include "support/crew.h"
 #include "support/snapshot.h"
+#include "support/tasks.h"
 
 enum { CHAINS = 3, OTHERS = 2, SUBMITTERS = CHAINS + OTHERS, ROW = 16, SELDOM = 20 };
 
@@ -155,16 +156,9 @@ static void lend(size_t workers, size_t limit, weir_policy policy, bool waits)
     free(lent.entries);
 }
 
+static _Atomic uint64_t added;
+
 /* One task keeps more than a queue of its own has room for, and goes on submitting, and waiting. */
-static weir_status add_one_task(weir_task *task, void *arg)
-{
-    (void)task;
-    atomic_fetch_add((_Atomic unsigned *)arg, 1);
-    return WEIR_OK;
-}
-
-static _Atomic unsigned added;
-
 static weir_status keep_many_task(weir_task *task, void *arg)
 {
     enum { FEW = 100, TURNS = 600 };
@@ -172,15 +166,15 @@ static weir_status keep_many_task(weir_task *task, void *arg)
     weir_future *future[TURNS];
     (void)task;
     for (unsigned i = 0; i < FEW; i++) /* some backlog, as much of which can be lent */
-        must(weir_submit(lent.executor, add_one_task, &added, 0, &future[i]) == WEIR_OK);
+        must(weir_submit(lent.executor, count_task, &added, 0, &future[i]) == WEIR_OK);
     for (unsigned i = 0; i < FEW; i++) {
         must(weir_future_wait(future[i], WATCHDOG_NS) == WEIR_OK);
         weir_future_unref(future[i]);
     }
     for (unsigned i = 0; i < many; i++)
-        must(weir_submit(lent.executor, add_one_task, &added, 0, NULL) == WEIR_OK);
+        must(weir_submit(lent.executor, count_task, &added, 0, NULL) == WEIR_OK);
     for (unsigned i = 0; i < TURNS; i++) {
-        must(weir_submit(lent.executor, add_one_task, &added, 0, &future[i]) == WEIR_OK);
+        must(weir_submit(lent.executor, count_task, &added, 0, &future[i]) == WEIR_OK);
         must(weir_future_wait(future[i], WATCHDOG_NS) == WEIR_OK);
         weir_future_unref(future[i]);
     }
